@@ -1,0 +1,245 @@
+"""Where arrays live: NumPy on the host, CuPy on a GPU. The only file that imports either.
+
+The array's own type says where it is, so no global switch can disagree with the data::
+
+    xp = module_of(array)        # numpy or cupy
+    xp.exp(array)
+
+Random numbers are always drawn on the host, by one seeded generator, and then sent to the device.
+The same seed therefore gives the same weights, data order and noise on a CPU and on a GPU.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "DeviceError",
+    "asarray",
+    "bool_",
+    "cuda_is_available",
+    "default_device",
+    "default_rng",
+    "device_of",
+    "erf",
+    "float32",
+    "float64",
+    "int64",
+    "manual_seed",
+    "module_of",
+    "np",
+    "quiet",
+    "random_state",
+    "set_default_device",
+    "set_random_state",
+    "standard_normal",
+    "to_host",
+    "uniform",
+]
+
+float32, float64 = np.dtype("float32"), np.dtype("float64")
+int64, bool_ = np.dtype("int64"), np.dtype("bool")
+
+Array = Any  # numpy.ndarray or cupy.ndarray
+
+
+class DeviceError(RuntimeError):
+    """A device that is not there, or arrays on two devices in one operation."""
+
+
+# ---------------------------------------------------------------------------------- array library
+
+_MODULES: dict[type, Any] = {np.ndarray: np}  # array type -> the library that computes with it
+
+
+def module_of(array: Array) -> Any:
+    """The library (``numpy`` or ``cupy``) that computes with ``array``; NumPy for plain scalars."""
+    return _MODULES.get(type(array), np)
+
+
+def is_array(value: object) -> bool:
+    """Whether ``value`` is an array of a known library."""
+    return type(value) in _MODULES
+
+
+def quiet() -> Any:
+    """A context in which infinities and NaNs arise without NumPy's warnings (CuPy has none)."""
+    return np.errstate(all="ignore")
+
+
+def erf(x: Array) -> Array:
+    """The error function, element by element: neither NumPy nor CuPy's main module has it."""
+    if module_of(x) is np:
+        return _host_erf(x).astype(x.dtype, copy=False)
+    return importlib.import_module("cupyx.scipy.special").erf(x)
+
+
+_host_erf = np.vectorize(math.erf, otypes=["float64"])
+
+
+# ---------------------------------------------------------------------------------------- devices
+
+
+def _load_cupy() -> Any:
+    """CuPy, once it has proved that it can compute; else a ``DeviceError`` that says what to do."""
+    try:
+        cupy = importlib.import_module("cupy")
+    except ImportError:
+        raise DeviceError(
+            "device 'cuda' needs CuPy, which is not installed: pip install 'minigan[cuda12]' "
+            "(or 'minigan[cuda13]'), whichever matches your driver"
+        ) from None
+    if not cupy.cuda.is_available():
+        raise DeviceError(
+            "device 'cuda' needs an NVIDIA GPU and its driver, and CuPy sees none here: "
+            "use device 'cpu', or install the driver and try `nvidia-smi`"
+        )
+    try:  # missing CUDA libraries show only at first use
+        probe = cupy.ones((2, 2), dtype="float32")
+        cupy.exp(probe @ probe)
+    except Exception as error:
+        raise DeviceError(
+            f"CuPy found a GPU but not all of CUDA's libraries ({error}): "
+            "pip install 'cupy-cuda12x[ctk]' (or 'cupy-cuda13x[ctk]')"
+        ) from None
+    _MODULES[cupy.ndarray] = cupy
+    return cupy
+
+
+def cuda_is_available() -> bool:
+    """Whether arrays can be put on a GPU: CuPy is installed, sees one, and computes on it."""
+    try:
+        _load_cupy()
+    except DeviceError:
+        return False
+    return True
+
+
+def check_device(device: str) -> str:
+    """``device`` itself if it is ``"cpu"``, ``"cuda"`` or ``"cuda:N"`` and usable."""
+    kind, _, index = str(device).partition(":")
+    if kind not in ("cpu", "cuda") or (index and not (kind == "cuda" and index.isdigit())):
+        raise DeviceError(f"unknown device {device!r}: use 'cpu', 'cuda' or 'cuda:N'")
+    if kind == "cuda":
+        count = _load_cupy().cuda.runtime.getDeviceCount()
+        if index and int(index) >= count:
+            raise DeviceError(f"there is no device {device!r}: this machine has {count} GPU(s)")
+    return str(device)
+
+
+_default_device: str | None = None
+
+
+def default_device() -> str:
+    """The device of new tensors: set by the user, else ``MINIGAN_DEVICE``, else ``"cpu"``."""
+    if _default_device is None:
+        set_default_device(os.environ.get("MINIGAN_DEVICE") or "cpu")
+    assert _default_device is not None
+    return _default_device
+
+
+def set_default_device(device: str) -> None:
+    """Create tensors on ``device`` (``"cpu"``, ``"cuda"``, ``"cuda:N"``) from now on.
+
+    Raises
+    ------
+    DeviceError
+        If the device is unknown, or CuPy, a GPU or CUDA's libraries are missing.
+    """
+    global _default_device
+    _default_device = check_device(device)
+
+
+def device_of(array: Array) -> str:
+    """``"cpu"`` or ``"cuda:N"``: where ``array`` lives."""
+    return "cpu" if module_of(array) is np else f"cuda:{array.device.id}"
+
+
+def asarray(data: Any, dtype: Any = None, device: str | None = None) -> Array:
+    """``data`` as an array on ``device`` (default: where it is, or the default device).
+
+    The one function that uploads. Python floats become float32, ints int64; arrays keep theirs.
+    """
+    if isinstance(data, np.generic):
+        data = np.asarray(data)  # a NumPy scalar is an array without axes
+    if is_array(data):
+        array = data if dtype is None else data.astype(dtype, copy=False)
+        if device is None:
+            return array
+    else:
+        array = np.asarray(data)
+        if dtype is not None:
+            array = array.astype(dtype, copy=False)
+        elif array.dtype == float64:
+            array = array.astype(float32)
+        if array.dtype.kind not in "biufc":
+            raise TypeError(f"expected numbers to make a tensor of, got {_describe(data)}")
+        device = device or default_device()
+    kind, _, index = check_device(device).partition(":")
+    if kind == "cpu":
+        return to_host(array)
+    cupy = _load_cupy()
+    with cupy.cuda.Device(int(index or 0)):
+        return cupy.asarray(array)
+
+
+def to_host(array: Array) -> np.ndarray:
+    """``array`` as a NumPy array: itself, or a copy brought back from the GPU."""
+    return array if module_of(array) is np else array.get()
+
+
+def _describe(data: object) -> str:
+    text = repr(data)
+    return text if len(text) < 60 else f"{text[:57]}... ({type(data).__name__})"
+
+
+# --------------------------------------------------------------------------------- random numbers
+
+
+def default_rng(*seed: int) -> np.random.Generator:
+    """A NumPy generator of its own, seeded by one or several integers (none: by the system)."""
+    return np.random.Generator(np.random.PCG64(list(seed) or None))
+
+
+_generator = default_rng()
+
+
+def manual_seed(seed: int) -> None:
+    """Start the library's one random generator anew: same seed, same numbers, on every device."""
+    global _generator
+    _generator = default_rng(seed)
+
+
+def random_state() -> dict[str, Any]:
+    """The generator's state as plain integers and strings, fit for JSON."""
+    return _generator.bit_generator.state  # type: ignore[return-value]
+
+
+def set_random_state(state: dict[str, Any]) -> None:
+    """Continue exactly where :func:`random_state` was taken."""
+    _generator.bit_generator.state = state
+
+
+def standard_normal(shape: tuple[int, ...], dtype: Any = float32) -> np.ndarray:
+    """Independent draws from N(0, 1), on the host."""
+    return np.asarray(_generator.standard_normal(shape, dtype=dtype))
+
+
+def uniform(shape: tuple[int, ...], dtype: Any = float32) -> np.ndarray:
+    """Independent draws from the uniform distribution on [0, 1), on the host."""
+    return np.asarray(_generator.random(shape, dtype=dtype))
+
+
+def permutation(n: int) -> np.ndarray:
+    """The integers 0 to n - 1 in random order, on the host."""
+    return _generator.permutation(n)
+
+
+def integers(low: int, high: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Independent draws from the integers low to high - 1, on the host."""
+    return _generator.integers(low, high, shape)

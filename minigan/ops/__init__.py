@@ -1,0 +1,205 @@
+"""The differentiable functions, one family a file; here they become the tensor's methods.
+
+Each function works on arrays, where it only computes, and on tensors, where it is recorded.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import backend
+from ..tensor import Tensor, cast
+from .conv import conv1d, conv2d, conv_transpose2d, windows
+from .create import (
+    arange,
+    eye,
+    full,
+    linspace,
+    ones,
+    ones_like,
+    rand,
+    rand_like,
+    randint,
+    randn,
+    randn_like,
+    randperm,
+    zeros,
+    zeros_like,
+)
+from .elementwise import (
+    abs,
+    add,
+    clamp,
+    cos,
+    div,
+    eq,
+    erf,
+    exp,
+    expm1,
+    ge,
+    gt,
+    isfinite,
+    le,
+    leaky_relu,
+    log,
+    log1p,
+    logical_and,
+    logical_not,
+    logical_or,
+    lt,
+    maximum,
+    minimum,
+    mul,
+    ne,
+    neg,
+    pow,
+    relu,
+    sigmoid,
+    sign,
+    sin,
+    softplus,
+    sqrt,
+    sub,
+    tanh,
+    where,
+)
+from .linalg import linear, matmul, outer
+from .loss import bce, bce_with_logits
+from .norm import batch_stats, standardize
+from .reduce import (
+    amax,
+    amin,
+    argmax,
+    argmin,
+    log_softmax,
+    logsumexp,
+    max,
+    mean,
+    min,
+    norm,
+    softmax,
+    std,
+    sum,
+    var,
+)
+from .shape import (
+    cat,
+    chunk,
+    expand,
+    flatten,
+    flip,
+    gather,
+    getitem,
+    pad,
+    permute,
+    repeat,
+    reshape,
+    split,
+    squeeze,
+    stack,
+    transpose,
+    unbind,
+    unflatten,
+    unsqueeze,
+)
+
+# --------------------------------------------------------------------- dtype and device of a tensor
+
+
+def to(x: Tensor, *targets: Any, dtype: Any = None, device: str | None = None) -> Tensor:
+    """The tensor on another device, or with another dtype, or both: ``x.to("cuda")``.
+
+    Changing the dtype is differentiable; moving to another device gives a new leaf.
+    """
+    for target in targets:
+        if isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda"):
+            device = target
+        elif isinstance(target, Tensor):
+            dtype, device = target.dtype, target.device
+        else:
+            dtype = target
+    if dtype is not None and x.dtype != dtype:
+        x = cast(x, dtype=backend.np.dtype(dtype))
+    if device is None or backend.device_of(x.data).startswith(device):
+        return x
+    return Tensor(backend.asarray(x.data, device=device), x.requires_grad and x.is_leaf)
+
+
+def _to_dtype(name: str) -> Any:
+    def convert(self: Tensor) -> Tensor:
+        return to(self, dtype=name)
+
+    convert.__doc__ = f"The tensor as {name}."
+    return convert
+
+
+# ---------------------------------------------------------------------- the tensor's methods
+
+# fmt: off
+_METHODS = (
+    abs, add, amax, amin, argmax, argmin, chunk, clamp, cos, div, eq, erf, exp, expand, expm1,
+    flatten, flip, gather, ge, gt, isfinite, le, log, log1p, log_softmax, logical_and, logical_not,
+    logical_or, logsumexp, lt, matmul, max, maximum, mean, min, minimum, mul, ne, neg, norm,
+    permute, pow, relu, repeat, reshape, sigmoid, sign, sin, softmax, softplus, split, sqrt, squeeze, std,
+    sub, sum, tanh, transpose, unbind, unflatten, unsqueeze, var,
+)
+# fmt: on
+for _function in _METHODS:
+    setattr(Tensor, _function.__name__, _function)
+
+
+def _reflected(function: Any) -> Any:
+    return lambda self, other: function(other, self)
+
+
+def _comparable(function: Any) -> Any:
+    """``tensor == None`` and the like are for Python to answer."""
+
+    def compare(self: Tensor, other: Any) -> Any:
+        numbers = (bool, int, float, backend.np.generic)
+        known = isinstance(other, (Tensor, *numbers)) or backend.is_array(other)
+        return function(self, other) if known else NotImplemented
+
+    return compare
+
+
+_OPERATORS: dict[str, Any] = {
+    "__add__": add,
+    "__radd__": _reflected(add),
+    "__sub__": sub,
+    "__rsub__": _reflected(sub),
+    "__mul__": mul,
+    "__rmul__": _reflected(mul),
+    "__truediv__": div,
+    "__rtruediv__": _reflected(div),
+    "__pow__": pow,
+    "__rpow__": _reflected(pow),
+    "__matmul__": matmul,
+    "__rmatmul__": _reflected(matmul),
+    "__neg__": neg,
+    "__abs__": abs,
+    "__getitem__": getitem,
+    "__eq__": _comparable(eq),
+    "__ne__": _comparable(ne),
+    "__lt__": lt,
+    "__le__": le,
+    "__gt__": gt,
+    "__ge__": ge,
+    "__and__": logical_and,
+    "__or__": logical_or,
+    "__invert__": logical_not,
+    "view": reshape,
+    "to": to,
+    "cpu": lambda self: to(self, device="cpu"),
+    "cuda": lambda self: to(self, device="cuda"),
+    "float": _to_dtype("float32"),
+    "double": _to_dtype("float64"),
+    "long": _to_dtype("int64"),
+    "bool": _to_dtype("bool"),
+    "clone": lambda self: mul(self, 1),
+    "contiguous": lambda self: self,  # every layout is computed with
+    "T": property(lambda self: permute(self, *reversed(range(self.ndim)))),
+    "mT": property(lambda self: transpose(self, -1, -2)),
+}
+for _name, _function in _OPERATORS.items():
+    setattr(Tensor, _name, _function)

@@ -1,0 +1,378 @@
+"""Convolution: three functions that are each other's gradients.
+
+With x (N, C, H, W), a kernel w (O, C, kh, kw) and output y (N, O, oh, ow), the number
+
+    Σ  ȳ[n,o,i,j] · w[o,c,u,v] · x[n,c, s·i + d·u - p, s·j + d·v - p]
+
+is linear in each of ȳ, w and x. Its derivative in ȳ is ``conv2d(x, w)``, in x it is
+``conv_transpose2d(ȳ, w)``, in w it is ``conv2d_weight(x, ȳ)``. So the rules of each call the other
+two, and second derivatives close. (What deep learning calls convolution is a correlation: the
+kernel is not flipped.)
+
+Arrays have shape (N, C, H, W) but channels lie innermost in memory. Unfolding x into a matrix with
+one row per output position then copies whole runs of channels, and the product of that matrix with
+the weights *is* the output in the same layout: nothing is ever transposed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backend import Array, module_of
+from ..tensor import op
+from .reduce import sum
+from .shape import pad, reshape_
+
+Pair = tuple[int, int]
+
+
+# ------------------------------------------------------------------------------- on arrays: unfold
+
+
+def channels_last(x: Array) -> Array:
+    """``x`` (N, C, H, W) as a view (N, H, W, C), contiguous: a copy only if it was not."""
+    return module_of(x).ascontiguousarray(x.transpose(0, 2, 3, 1))
+
+
+def _padded(x: Array, padding: Pair, value: float = 0.0) -> Array:
+    """``x`` (N, C, H, W) as (N, H + 2p, W + 2p, C) with a border of ``value``."""
+    ph, pw = padding
+    if not (ph or pw):
+        return channels_last(x)
+    n, c, h, w = x.shape
+    out = module_of(x).full((n, h + 2 * ph, w + 2 * pw, c), value, dtype=x.dtype)
+    out[:, ph : ph + h, pw : pw + w] = x.transpose(0, 2, 3, 1)
+    return out
+
+
+def _windows(x: Array, kernel: Pair, stride: Pair, dilation: Pair) -> Array:
+    """The view (N, oh, ow, kh, kw, C) of an (N, H, W, C) array: one window per output position."""
+    n, h, w, c = x.shape
+    (kh, kw), (sh, sw), (dh, dw) = kernel, stride, dilation
+    oh, ow = output_size((h, w), kernel, stride, (0, 0), dilation)
+    sn, sy, sx, sc = x.strides
+    return module_of(x).lib.stride_tricks.as_strided(
+        x, (n, oh, ow, kh, kw, c), (sn, sy * sh, sx * sw, sy * dh, sx * dw, sc)
+    )
+
+
+def output_size(size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Pair:
+    """The height and width of ``conv2d``'s output."""
+    oh, ow = (
+        (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True)
+    )
+    if oh < 1 or ow < 1:
+        raise ValueError(
+            f"a kernel of {kernel} (dilation {dilation}) does not fit into "
+            f"{size} with padding {padding}"
+        )
+    return oh, ow
+
+
+def _columns(x: Array, kernel: Pair, groups: int, s: Pair, p: Pair, d: Pair) -> Array:
+    """x unfolded: (groups, N·oh·ow, kh·kw·C/groups), one row per output position."""
+    view = _windows(_padded(x, p), kernel, s, d)
+    n, oh, ow, kh, kw, c = view.shape
+    view = (
+        view.reshape(n, oh, ow, kh, kw, groups, c // groups) if groups > 1 else view[..., None, :]
+    )
+    return view.transpose(5, 0, 1, 2, 3, 4, 6).reshape(groups, n * oh * ow, kh * kw * (c // groups))
+
+
+def _kernel_matrix(w: Array, groups: int) -> Array:
+    """w (O, C/groups, kh, kw) as (groups, kh·kw·C/groups, O/groups)."""
+    o, c, kh, kw = w.shape
+    return (
+        w.reshape(groups, o // groups, c, kh, kw)
+        .transpose(0, 3, 4, 2, 1)
+        .reshape(groups, kh * kw * c, o // groups)
+    )
+
+
+def _rows(y: Array, groups: int) -> Array:
+    """y (N, C, H, W) as (groups, N·H·W, C/groups)."""
+    n, c, h, w = y.shape
+    return channels_last(y).reshape(n * h * w, groups, c // groups).transpose(1, 0, 2)
+
+
+def _picture(rows: Array, n: int, size: Pair) -> Array:
+    """The inverse of :func:`_rows`: (groups, N·H·W, C/groups) as (N, C, H, W), channels last."""
+    groups, _, c = rows.shape
+    return rows.transpose(1, 0, 2).reshape(n, *size, groups * c).transpose(0, 3, 1, 2)
+
+
+# ------------------------------------------------------------------------------------- the trio
+
+
+def _bias_rule(g: Any, y: Any, x: Any, w: Any, b: Any, **settings: Any) -> Any:
+    return sum(g, (0, 2, 3))
+
+
+@op(
+    lambda g, y, x, w, b=None, **s: _conv_transpose2d(g, w, size=x.shape[2:], **s),
+    lambda g, y, x, w, b=None, **s: _conv2d_weight(x, g, kernel=w.shape[2:], **s),
+    _bias_rule,
+    latex=r"\bar x = \bar y *^{\top} w, \quad \bar w = x \star \bar y, \quad"
+    r" \bar b = \textstyle\sum_{n,i,j} \bar y",
+)
+def _conv2d(
+    x: Array, w: Array, b: Any = None, *, stride: Pair, padding: Pair, dilation: Pair, groups: int
+) -> Array:
+    """The correlation of x with w."""
+    kernel = w.shape[2:]
+    size = output_size(x.shape[2:], kernel, stride, padding, dilation)
+    y = _columns(x, kernel, groups, stride, padding, dilation) @ _kernel_matrix(w, groups)
+    return _plus_bias(_picture(y, len(x), size), b)
+
+
+@op(
+    lambda g, y, x, w, b=None, *, size, **s: _conv2d(g, w, **s),
+    lambda g, y, x, w, b=None, *, size, **s: _conv2d_weight(g, x, kernel=w.shape[2:], **s),
+    _bias_rule,
+    latex=r"\bar x = \bar y * w, \quad \bar w = \bar y \star x, \quad"
+    r" \bar b = \textstyle\sum_{n,i,j} \bar y",
+)
+def _conv_transpose2d(
+    x: Array,
+    w: Array,
+    b: Any = None,
+    *,
+    size: Pair,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> Array:
+    """The adjoint of ``_conv2d`` in its input: every element of x spreads a kernel over y."""
+    xp, (n, o, h, wd) = module_of(x), x.shape
+    (kh, kw), (sh, sw), (ph, pw), (dh, dw) = w.shape[2:], stride, padding, dilation
+    c = w.shape[1] * groups
+    columns = _rows(x, groups) @ _kernel_matrix(w, groups).transpose(0, 2, 1)
+    columns = columns.reshape(groups, n, h, wd, kh, kw, c // groups)
+    shape = (n, size[0] + 2 * ph, size[1] + 2 * pw, groups, c // groups)
+    y = xp.zeros(shape, dtype=columns.dtype)
+    for u in range(kh):  # windows overlap, so the kernel's elements are added one after the other
+        for v in range(kw):
+            rows = slice(u * dh, u * dh + sh * (h - 1) + 1, sh)
+            cols = slice(v * dw, v * dw + sw * (wd - 1) + 1, sw)
+            y[:, rows, cols] += columns[:, :, :, :, u, v].transpose(1, 2, 3, 0, 4)
+    y = y.reshape(*shape[:3], c)[:, ph : ph + size[0], pw : pw + size[1]]
+    return _plus_bias(y.transpose(0, 3, 1, 2), b)
+
+
+@op(
+    lambda g, y, x, e, *, kernel, **s: _conv_transpose2d(e, g, size=x.shape[2:], **s),
+    lambda g, y, x, e, *, kernel, **s: _conv2d(x, g, **s),
+    latex=r"\bar x = e *^{\top} \bar y, \quad \bar e = x * \bar y",
+)
+def _conv2d_weight(
+    x: Array, e: Array, *, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int
+) -> Array:
+    """The gradient of ``_conv2d`` in its kernel, for an output gradient e."""
+    kh, kw = kernel
+    columns = _columns(x, kernel, groups, stride, padding, dilation)
+    w = columns.transpose(0, 2, 1) @ _rows(e, groups)  # (groups, kh·kw·c, o)
+    c, o = w.shape[1] // (kh * kw), w.shape[2]
+    return w.reshape(groups, kh, kw, c, o).transpose(0, 4, 3, 1, 2).reshape(groups * o, c, kh, kw)
+
+
+def _plus_bias(y: Array, b: Array | None) -> Array:
+    if b is not None:
+        y += b.reshape(1, -1, 1, 1)
+    return y
+
+
+# --------------------------------------------------------------------------------- for the public
+
+
+def _pair(value: int | Pair, what: str) -> Pair:
+    pair = (value, value) if isinstance(value, int) else tuple(value)
+    if len(pair) != 2:
+        raise ValueError(f"{what} needs one or two integers, got {value}")
+    return pair  # type: ignore[return-value]
+
+
+def conv2d(
+    x: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: int | Pair = 1,
+    padding: int | Pair | str = 0,
+    dilation: int | Pair = 1,
+    groups: int = 1,
+) -> Array:
+    """The correlation of pictures with a kernel, as ``torch.nn.functional.conv2d``.
+
+    Shapes: x (N, C, H, W), weight (O, C/groups, kh, kw), bias (O,) → (N, O, oh, ow) with
+    oh = ⌊(H + 2p - d(kh - 1) - 1)/s⌋ + 1. ``padding`` may be ``"valid"`` or, for stride 1 and an
+    odd extent of the kernel, ``"same"``.
+    """
+    _check("conv2d", x, weight, bias, weight.shape[1] * groups, len(weight))
+    if len(weight) % groups:
+        raise ValueError(f"conv2d: {len(weight)} output channels do not split into {groups} groups")
+    dilation = _pair(dilation, "dilation")
+    if isinstance(padding, str):
+        padding = _named_padding(padding, weight.shape[2:], _pair(stride, "stride"), dilation)
+    settings: dict[str, Any] = {
+        "stride": _pair(stride, "stride"),
+        "padding": _pair(padding, "padding"),
+        "dilation": dilation,
+        "groups": groups,
+    }
+    return _conv2d(x, weight, *(() if bias is None else (bias,)), **settings)
+
+
+def _named_padding(name: str, kernel: Pair, stride: Pair, dilation: Pair) -> Pair:
+    if name == "valid":
+        return (0, 0)
+    extent = tuple(d * (k - 1) for k, d in zip(kernel, dilation, strict=True))
+    if name != "same" or stride != (1, 1) or any(e % 2 for e in extent):
+        raise ValueError(
+            f"padding is a number, 'valid', or 'same' with stride 1 and an odd kernel; got {name!r} "
+            f"with kernel {tuple(kernel)}, stride {stride}"
+        )
+    return extent[0] // 2, extent[1] // 2
+
+
+def conv_transpose2d(
+    x: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: int | Pair = 1,
+    padding: int | Pair = 0,
+    output_padding: int | Pair = 0,
+    groups: int = 1,
+    dilation: int | Pair = 1,
+) -> Array:
+    """The adjoint of :func:`conv2d`: pictures grow by ``stride``.
+
+    Shapes: x (N, C, H, W), weight (C, O/groups, kh, kw), bias (O,) → (N, O, oh, ow) with
+    oh = (H - 1)s - 2p + d(kh - 1) + output_padding + 1.
+    """
+    _check("conv_transpose2d", x, weight, bias, len(weight), weight.shape[1] * groups)
+    if len(weight) % groups:
+        raise ValueError(
+            f"conv_transpose2d: {len(weight)} input channels do not split into {groups} groups"
+        )
+    s, p, d = _pair(stride, "stride"), _pair(padding, "padding"), _pair(dilation, "dilation")
+    extra = _pair(output_padding, "output_padding")
+    if any(e >= max(a, b) for e, a, b in zip(extra, s, d, strict=True)):
+        raise ValueError(
+            f"output_padding {extra} must be smaller than stride {s} or dilation {d}: "
+            "beyond that, no input reaches the output"
+        )
+    size = tuple(
+        (n - 1) * s[i] - 2 * p[i] + d[i] * (weight.shape[2 + i] - 1) + extra[i] + 1
+        for i, n in enumerate(x.shape[2:])
+    )
+    settings: dict[str, Any] = {"stride": s, "padding": p, "dilation": d, "groups": groups}
+    if extra[0] >= s[0] or extra[1] >= s[1]:  # a window more would fit: not conv2d's mirror image
+        whole = conv_transpose2d(x, weight, None, stride, 0, 0, groups, dilation)
+        y = pad(whole, (-p[1], extra[1] - p[1], -p[0], extra[0] - p[0]))
+        return y if bias is None else y + reshape_(bias, shape=(-1, 1, 1))
+    return _conv_transpose2d(x, weight, *(() if bias is None else (bias,)), size=size, **settings)
+
+
+def conv1d(
+    x: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: int = 1,
+    padding: int | str = 0,
+    dilation: int = 1,
+    groups: int = 1,
+) -> Array:
+    """:func:`conv2d` along one axis: x (N, C, L), weight (O, C/groups, k) → (N, O, ol)."""
+
+    if x.ndim != 3 or weight.ndim != 3:
+        raise ValueError(
+            "conv1d: expected input (N, C, L) and weight (O, C/groups, k), "
+            f"got {tuple(x.shape)} and {tuple(weight.shape)}"
+        )
+
+    def one(v: Any) -> int:
+        return v[0] if isinstance(v, (tuple, list)) else v
+
+    flat = conv2d(
+        reshape_(x, shape=(*x.shape[:2], 1, *x.shape[2:])),
+        reshape_(weight, shape=(*weight.shape[:2], 1, *weight.shape[2:])),
+        bias,
+        (1, one(stride)),
+        padding if isinstance(padding, str) else (0, one(padding)),
+        (1, one(dilation)),
+        groups,
+    )
+    return reshape_(flat, shape=(*flat.shape[:2], flat.shape[3]))
+
+
+def _check(
+    name: str, x: Array, weight: Array, bias: Array | None, channels: int, out_channels: int
+) -> None:
+    if weight.ndim != 4:
+        raise ValueError(f"{name}: expected a weight of four axes, got {tuple(weight.shape)}")
+    if x.ndim != 4 or x.shape[1] != channels:
+        raise ValueError(
+            f"{name}: expected input (N, {channels}, H, W) for a weight of {tuple(weight.shape)}, "
+            f"got {tuple(x.shape)}"
+        )
+    if bias is not None and tuple(bias.shape) != (out_channels,):
+        raise ValueError(f"{name}: expected a bias ({out_channels},), got {tuple(bias.shape)}")
+
+
+# ------------------------------------------------------------------------------- unfold and pooling
+
+
+@op(
+    lambda g, y, x, *, value, **s: _fold_windows(g, size=x.shape[2:], **s),
+    latex=r"\bar x = \mathrm{fold}(\bar y)",
+)
+def _unfold_windows(
+    x: Array, *, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, value: float
+) -> Array:
+    """The windows of x: (N, C, H, W) → (N, C, oh, ow, kh·kw)."""
+    view = _windows(_padded(x, padding, value), kernel, stride, dilation)
+    n, oh, ow, kh, kw, c = view.shape
+    return view.reshape(n, oh, ow, kh * kw, c).transpose(0, 4, 1, 2, 3)
+
+
+@op(
+    lambda g, y, x, *, size, **s: _unfold_windows(g, value=0.0, **s),
+    latex=r"\bar x = \mathrm{unfold}(\bar y)",
+)
+def _fold_windows(
+    x: Array, *, size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair
+) -> Array:
+    """The adjoint of ``_unfold_windows``: overlapping windows are added up."""
+    (kh, kw), (sh, sw), (ph, pw), (dh, dw) = kernel, stride, padding, dilation
+    n, c, oh, ow, _ = x.shape
+    y = module_of(x).zeros((n, c, size[0] + 2 * ph, size[1] + 2 * pw), dtype=x.dtype)
+    for u in range(kh):
+        for v in range(kw):
+            rows = slice(u * dh, u * dh + sh * (oh - 1) + 1, sh)
+            cols = slice(v * dw, v * dw + sw * (ow - 1) + 1, sw)
+            y[:, :, rows, cols] += x[..., u * kw + v]
+    return y[:, :, ph : ph + size[0], pw : pw + size[1]]
+
+
+def windows(
+    x: Array,
+    kernel_size: int | Pair,
+    stride: int | Pair = 1,
+    padding: int | Pair = 0,
+    dilation: int | Pair = 1,
+    value: float = 0.0,
+) -> Array:
+    """The windows under a moving kernel: (N, C, H, W) → (N, C, oh, ow, kh·kw).
+
+    What lies outside of the picture reads as ``value``.
+    """
+    kernel, p = _pair(kernel_size, "kernel_size"), _pair(padding, "padding")
+    if x.ndim != 4:
+        raise ValueError(f"expected pictures (N, C, H, W), got shape {tuple(x.shape)}")
+    s, d = _pair(stride, "stride"), _pair(dilation, "dilation")
+    output_size(x.shape[2:], kernel, s, p, d)
+    return _unfold_windows(x, kernel=kernel, stride=s, padding=p, dilation=d, value=value)
+
+
+__all__ = ["conv1d", "conv2d", "conv_transpose2d", "windows"]

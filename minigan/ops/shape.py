@@ -1,0 +1,284 @@
+"""Functions that move elements: reshape, permute, index, join, pad. Their rules move them back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from .. import backend
+from ..backend import Array, module_of, np
+from ..tensor import Tensor, op
+from ..tensor import expand as expand_
+
+
+def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
+    """``f(2, 3)`` and ``f((2, 3))`` alike."""
+    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
+        sizes = tuple(sizes[0])
+    return tuple(int(s) for s in sizes)
+
+
+def _axis(dim: int, ndim: int) -> int:
+    """``dim`` counted from the front, checked."""
+    if not -max(ndim, 1) <= dim < max(ndim, 1):
+        raise IndexError(f"dimension {dim} is out of range for a tensor with {ndim} axes")
+    return dim % ndim if ndim else 0
+
+
+# ----------------------------------------------------------------------------------- shape and axes
+
+
+@op(lambda g, y, x, shape: reshape_(g, shape=x.shape), latex=r"\bar x = \mathrm{reshape}(\bar y)")
+def reshape_(x: Array, *, shape: tuple[int, ...]) -> Array:
+    """The same elements in row-major order under another shape."""
+    return x.reshape(shape)
+
+
+def reshape(x: Array, *shape: Any) -> Array:
+    """The same elements, read in row-major order, under another shape; one size may be -1."""
+    return reshape_(x, shape=_sizes(shape))
+
+
+def flatten(x: Array, start_dim: int = 0, end_dim: int = -1) -> Array:
+    """Axes ``start_dim`` to ``end_dim`` joined into one."""
+    start, end = _axis(start_dim, x.ndim), _axis(end_dim, x.ndim)
+    joined = math.prod(x.shape[start : end + 1])
+    return reshape_(x, shape=(*x.shape[:start], joined, *x.shape[end + 1 :]))
+
+
+def unflatten(x: Array, dim: int, sizes: Sequence[int]) -> Array:
+    """Axis ``dim`` split into axes of the given sizes; one of them may be -1."""
+    dim = _axis(dim, x.ndim)
+    return reshape_(x, shape=(*x.shape[:dim], *sizes, *x.shape[dim + 1 :]))
+
+
+def squeeze(x: Array, dim: int | None = None) -> Array:
+    """Without the axes of size 1, or without axis ``dim`` if its size is 1."""
+    drop = range(x.ndim) if dim is None else [_axis(dim, x.ndim)]
+    return reshape_(x, shape=tuple(n for i, n in enumerate(x.shape) if i not in drop or n != 1))
+
+
+def unsqueeze(x: Array, dim: int) -> Array:
+    """With a new axis of size 1 at position ``dim``."""
+    dim = _axis(dim, x.ndim + 1)
+    return reshape_(x, shape=(*x.shape[:dim], 1, *x.shape[dim:]))
+
+
+def _permute_rule(g, y, x, dims):
+    back = tuple(sorted(range(len(dims)), key=dims.__getitem__))
+    return permute_(g, dims=back)
+
+
+@op(_permute_rule, latex=r"\bar x = \mathrm{permute}^{-1}(\bar y)")
+def permute_(x: Array, *, dims: tuple[int, ...]) -> Array:
+    """The axes in another order, without a copy."""
+    return x.transpose(dims)
+
+
+def permute(x: Array, *dims: Any) -> Array:
+    """The axes in the order ``dims``, without a copy."""
+    order = tuple(_axis(d, x.ndim) for d in _sizes(dims))
+    if sorted(order) != list(range(x.ndim)):
+        raise ValueError(f"permute needs each of the {x.ndim} axes once, got {_sizes(dims)}")
+    return permute_(x, dims=order)
+
+
+def transpose(x: Array, dim0: int, dim1: int) -> Array:
+    """Axes ``dim0`` and ``dim1`` exchanged, without a copy."""
+    dims = list(range(x.ndim))
+    i, j = _axis(dim0, x.ndim), _axis(dim1, x.ndim)
+    dims[i], dims[j] = dims[j], dims[i]
+    return permute_(x, dims=tuple(dims))
+
+
+def expand(x: Array, *sizes: Any) -> Array:
+    """Axes of size 1 repeated to ``sizes`` without a copy; -1 keeps a size."""
+    wanted = _sizes(sizes)
+    old = (1,) * (len(wanted) - x.ndim) + x.shape
+    shape = tuple(o if n == -1 else n for o, n in zip(old, wanted, strict=True))
+    return expand_(x, shape=shape)
+
+
+def repeat(x: Array, *sizes: Any) -> Array:
+    """The tensor laid side by side ``sizes[i]`` times along axis i (as ``numpy.tile``)."""
+    times = _sizes(sizes)
+    if len(times) < x.ndim:
+        raise ValueError(f"repeat needs at least {x.ndim} counts, one per axis, got {times}")
+    shape = (1,) * (len(times) - x.ndim) + x.shape
+    spread = reshape_(x, shape=tuple(s for n in shape for s in (1, n)))
+    copies = tuple(s for pair in zip(times, shape, strict=True) for s in pair)
+    joined = tuple(t * n for t, n in zip(times, shape, strict=True))
+    return reshape_(expand_(spread, shape=copies), shape=joined)
+
+
+@op(lambda g, y, x, dims: flip_(g, dims=dims), latex=r"\bar x = \mathrm{flip}(\bar y)")
+def flip_(x: Array, *, dims: tuple[int, ...]) -> Array:
+    """The elements in reverse order along ``dims``."""
+    return module_of(x).flip(x, dims)
+
+
+def flip(x: Array, *dims: Any) -> Array:
+    """The elements in reverse order along the axes ``dims``."""
+    return flip_(x, dims=tuple(_axis(d, x.ndim) for d in _sizes(dims)))
+
+
+# ----------------------------------------------------------------------------------------- indexing
+
+
+@op(
+    lambda g, y, x, index: scatter_(g, shape=x.shape, index=index),
+    latex=r"\bar x_{\mathrm{index}} \mathrel{+}= \bar y",
+)
+def index_(x: Array, *, index: Any) -> Array:
+    """The elements at ``index``: slices, integers, integer arrays, a mask."""
+    return x[index]
+
+
+@op(
+    lambda g, y, x, shape, index: index_(g, index=index),
+    latex=r"\bar x = \bar y_{\mathrm{index}}",
+)
+def scatter_(x: Array, *, shape: tuple[int, ...], index: Any) -> Array:
+    """Zeros of ``shape`` with ``x`` added at ``index``; where an element is met twice, both add."""
+    xp = module_of(x)
+    out = xp.zeros(shape, dtype=x.dtype)
+    if any(backend.is_array(i) for i in (index if isinstance(index, tuple) else (index,))):
+        xp.add.at(out, index, x)
+    else:
+        out[index] = x  # slices and integers meet each element once
+    return out
+
+
+def getitem(x: Array, index: Any) -> Array:
+    """``x[index]`` as in NumPy: slices, integers, lists, integer tensors, masks, None, ``...``."""
+    xp = module_of(x.data if isinstance(x, Tensor) else x)
+
+    def plain(i: Any) -> Any:
+        if isinstance(i, Tensor):
+            return i.data
+        return xp.asarray(i) if isinstance(i, (list, np.ndarray)) else i
+
+    index = tuple(plain(i) for i in index) if isinstance(index, tuple) else plain(index)
+    return index_(x, index=index)
+
+
+def gather(x: Array, dim: int, index: Any) -> Array:
+    """``y[i][j] = x[index[i][j]][j]`` for ``dim = 0``, likewise along other axes."""
+    index = index.data if isinstance(index, Tensor) else index
+    xp, dim = module_of(index), _axis(dim, x.ndim)
+    mesh = [
+        xp.arange(n).reshape([-1 if j == i else 1 for j in range(index.ndim)])
+        for i, n in enumerate(index.shape)
+    ]
+    mesh[dim] = index
+    return index_(x, index=tuple(mesh))
+
+
+# ------------------------------------------------------------------------------ joining and padding
+
+
+def _cat_rule(g, y, *inputs, dim, i=0):
+    start = sum(x.shape[dim] for x in inputs[:i])
+    part = slice(start, start + inputs[i].shape[dim])
+    return index_(g, index=(slice(None),) * dim + (part,))
+
+
+@op(_cat_rule, latex=r"\bar x_i = \mathrm{part}_i(\bar y)")
+def cat_(*inputs: Array, dim: int) -> Array:
+    """The inputs one after the other along ``dim``."""
+    return module_of(inputs[0]).concatenate(inputs, axis=dim)
+
+
+def cat(tensors: Sequence[Array], dim: int = 0) -> Array:
+    """The tensors one after the other along axis ``dim``; the other sizes must agree."""
+    if not len(tensors):
+        raise ValueError("cat needs at least one tensor")
+    dim = _axis(dim, tensors[0].ndim)
+    return cat_(*tensors, dim=dim)
+
+
+def stack(tensors: Sequence[Array], dim: int = 0) -> Array:
+    """The tensors, all of one shape, along a new axis ``dim``."""
+    shapes = {tuple(t.shape) for t in tensors}
+    if len(shapes) != 1:
+        raise ValueError(f"stack needs tensors of one shape, got {sorted(shapes)}")
+    return cat([unsqueeze(t, dim) for t in tensors], _axis(dim, tensors[0].ndim + 1))
+
+
+def split(x: Array, split_size: int | Sequence[int], dim: int = 0) -> tuple[Array, ...]:
+    """Pieces of ``split_size`` along ``dim`` (the last may be smaller), or of the listed sizes."""
+    dim = _axis(dim, x.ndim)
+    n = x.shape[dim]
+    if isinstance(split_size, int):
+        sizes = [min(split_size, n - i) for i in range(0, n, split_size)] or [0]
+    else:
+        sizes = list(split_size)
+        if sum(sizes) != n:
+            raise ValueError(f"split sizes {sizes} do not add up to axis {dim}'s size, {n}")
+    ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
+    return tuple(
+        index_(x, index=(slice(None),) * dim + (slice(end - size, end),))
+        for size, end in zip(sizes, ends, strict=True)
+    )
+
+
+def chunk(x: Array, chunks: int, dim: int = 0) -> tuple[Array, ...]:
+    """At most ``chunks`` pieces of equal size along ``dim``; the last may be smaller."""
+    return split(x, -(-x.shape[dim] // chunks) or 1, dim)
+
+
+def unbind(x: Array, dim: int = 0) -> tuple[Array, ...]:
+    """The slices along axis ``dim``, without that axis."""
+    dim = _axis(dim, x.ndim)
+    return tuple(index_(x, index=(slice(None),) * dim + (i,)) for i in range(x.shape[dim]))
+
+
+def _pad_rule(g, y, x, width, value):
+    inside = tuple(slice(lo, lo + n) for (lo, _), n in zip(width, x.shape, strict=True))
+    return index_(g, index=inside)
+
+
+@op(_pad_rule, latex=r"\bar x = \mathrm{crop}(\bar y)")
+def pad_(x: Array, *, width: tuple[tuple[int, int], ...], value: float) -> Array:
+    """``x`` with ``width[i] = (before, after)`` elements of ``value`` around axis i."""
+    return module_of(x).pad(x, width, mode="constant", constant_values=value)
+
+
+_NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+
+def pad(x: Array, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Array:
+    """``x`` padded as ``torch.nn.functional.pad`` does.
+
+    Parameters
+    ----------
+    pad : sequence of int
+        (left, right, top, bottom, …): two numbers per axis, the last axis first. Negative
+        numbers crop (constant mode only).
+    mode : "constant", "reflect", "replicate" or "circular"
+    value : float
+        What to fill with in constant mode.
+    """
+    if len(pad) % 2 or len(pad) > 2 * x.ndim:
+        raise ValueError(f"pad needs two numbers per axis, at most {2 * x.ndim}, got {list(pad)}")
+    pairs = [(pad[i], pad[i + 1]) for i in range(0, len(pad), 2)][::-1]
+    width = [(0, 0)] * (x.ndim - len(pairs)) + pairs
+    if mode == "constant":
+        crop = tuple(
+            slice(max(-lo, 0), n - max(-hi, 0)) for (lo, hi), n in zip(width, x.shape, strict=True)
+        )
+        grow = tuple((max(lo, 0), max(hi, 0)) for lo, hi in width)
+        if any(lo < 0 or hi < 0 for lo, hi in width):
+            x = index_(x, index=crop)
+        return pad_(x, width=grow, value=value)
+    if mode not in _NUMPY_MODES:
+        raise ValueError(f"unknown padding mode {mode!r}: use constant, {', '.join(_NUMPY_MODES)}")
+    limit = 1 if mode == "reflect" else 0
+    for axis, (lo, hi) in enumerate(width):
+        if (lo or hi) and mode != "replicate" and max(lo, hi) > x.shape[axis] - limit:
+            raise ValueError(f"{mode} padding {(lo, hi)} is too large for axis of {x.shape[axis]}")
+        if lo or hi:  # reading the right source elements; the gradient follows the index
+            source = np.pad(np.arange(x.shape[axis]), (lo, hi), mode=_NUMPY_MODES[mode])
+            x = getitem(x, (slice(None),) * axis + (source,))
+    return x
