@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from .. import backend
-from ..tensor import Tensor, cast
+from ..autograd import cast
+from ..tensor import Tensor
 from .conv import conv1d, conv2d, conv_transpose2d, windows
 from .create import (
     arange,
@@ -140,8 +141,8 @@ _METHODS = (
     abs, add, amax, amin, argmax, argmin, chunk, clamp, cos, div, eq, erf, exp, expand, expm1,
     flatten, flip, gather, ge, gt, isfinite, le, log, log1p, log_softmax, logical_and, logical_not,
     logical_or, logsumexp, lt, matmul, max, maximum, mean, min, minimum, mul, ne, neg, norm,
-    permute, pow, relu, repeat, reshape, sigmoid, sign, sin, softmax, softplus, split, sqrt, squeeze, std,
-    sub, sum, tanh, transpose, unbind, unflatten, unsqueeze, var,
+    permute, pow, relu, repeat, reshape, sigmoid, sign, sin, softmax, softplus, split, sqrt,
+    squeeze, std, sub, sum, tanh, transpose, unbind, unflatten, unsqueeze, var,
 )
 # fmt: on
 for _function in _METHODS:
@@ -196,7 +197,7 @@ _OPERATORS: dict[str, Any] = {
     "double": _to_dtype("float64"),
     "long": _to_dtype("int64"),
     "bool": _to_dtype("bool"),
-    "clone": lambda self: mul(self, 1),
+    "clone": lambda self: mul(self, True),  # True keeps every dtype, bool too
     "contiguous": lambda self: self,  # every layout is computed with
     "T": property(lambda self: permute(self, *reversed(range(self.ndim)))),
     "mT": property(lambda self: transpose(self, -1, -2)),

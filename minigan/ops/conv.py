@@ -18,8 +18,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..autograd import op
 from ..backend import Array, module_of
-from ..tensor import op
 from .reduce import sum
 from .shape import pad, reshape_
 
@@ -145,7 +145,7 @@ def _conv_transpose2d(
     groups: int,
 ) -> Array:
     """The adjoint of ``_conv2d`` in its input: every element of x spreads a kernel over y."""
-    xp, (n, o, h, wd) = module_of(x), x.shape
+    xp, (n, _, h, wd) = module_of(x), x.shape
     (kh, kw), (sh, sw), (ph, pw), (dh, dw) = w.shape[2:], stride, padding, dilation
     c = w.shape[1] * groups
     columns = _rows(x, groups) @ _kernel_matrix(w, groups).transpose(0, 2, 1)
@@ -190,7 +190,7 @@ def _pair(value: int | Pair, what: str) -> Pair:
     pair = (value, value) if isinstance(value, int) else tuple(value)
     if len(pair) != 2:
         raise ValueError(f"{what} needs one or two integers, got {value}")
-    return pair  # type: ignore[return-value]
+    return pair
 
 
 def conv2d(
@@ -229,7 +229,7 @@ def _named_padding(name: str, kernel: Pair, stride: Pair, dilation: Pair) -> Pai
     extent = tuple(d * (k - 1) for k, d in zip(kernel, dilation, strict=True))
     if name != "same" or stride != (1, 1) or any(e % 2 for e in extent):
         raise ValueError(
-            f"padding is a number, 'valid', or 'same' with stride 1 and an odd kernel; got {name!r} "
+            f"padding is a number, 'valid', or 'same' with stride 1 and odd kernels; got {name!r} "
             f"with kernel {tuple(kernel)}, stride {stride}"
         )
     return extent[0] // 2, extent[1] // 2

@@ -10,8 +10,8 @@ edges of ``clamp`` pass the gradient, ``maximum`` and ``minimum`` share ties equ
 from __future__ import annotations
 
 from .. import backend
+from ..autograd import op
 from ..backend import Array, module_of
-from ..tensor import op
 
 # ------------------------------------------------------------------------------------- arithmetic
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from ..autograd import op
 from ..backend import Array
-from ..tensor import op
 from .reduce import sum
 from .shape import reshape_, squeeze, transpose, unsqueeze
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..autograd import op
 from ..backend import Array, module_of, quiet
-from ..tensor import op
 from .elementwise import clamp, log, log1p, sigmoid, softplus
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..autograd import op
 from ..backend import Array, module_of
-from ..tensor import Tensor, op
+from ..tensor import Tensor
 from .elementwise import pow
 from .reduce import mean, var
 
@@ -26,6 +27,7 @@ def _standardize_rule(g, y, x, *, dim, eps, stats):
     r" \bigl(\bar y - \mathrm{mean}(\bar y) - y\,\mathrm{mean}(\bar y\, y)\bigr)",
 )
 def _standardize(x: Array, *, dim: tuple[int, ...], eps: float, stats: Any) -> Array:
+    """x less its mean, over its standard deviation."""
     centre, variance = stats or (x.mean(axis=dim, keepdims=True), None)
     y = x - centre
     if variance is None:

@@ -9,8 +9,8 @@ import builtins
 import math
 from typing import Any, NamedTuple
 
+from ..autograd import cast, expand, op
 from ..backend import Array, module_of
-from ..tensor import cast, expand, op
 from .elementwise import abs, exp, pow, sqrt, where
 from .shape import gather, reshape_
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import backend
+from ..autograd import expand as expand_
+from ..autograd import op
 from ..backend import Array, module_of, np
-from ..tensor import Tensor, op
-from ..tensor import expand as expand_
+from ..tensor import Tensor
 
 
 def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
@@ -245,7 +246,7 @@ def pad_(x: Array, *, width: tuple[tuple[int, int], ...], value: float) -> Array
     return module_of(x).pad(x, width, mode="constant", constant_values=value)
 
 
-_NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+_NUMPY_MODES: dict[str, Any] = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
 def pad(x: Array, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Array:
@@ -279,6 +280,6 @@ def pad(x: Array, pad: Sequence[int], mode: str = "constant", value: float = 0.0
         if (lo or hi) and mode != "replicate" and max(lo, hi) > x.shape[axis] - limit:
             raise ValueError(f"{mode} padding {(lo, hi)} is too large for axis of {x.shape[axis]}")
         if lo or hi:  # reading the right source elements; the gradient follows the index
-            source = np.pad(np.arange(x.shape[axis]), (lo, hi), mode=_NUMPY_MODES[mode])
+            source = np.pad(np.arange(x.shape[axis]), (lo, hi), _NUMPY_MODES[mode])
             x = getitem(x, (slice(None),) * axis + (source,))
     return x
