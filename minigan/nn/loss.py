@@ -1,0 +1,267 @@
+"""Losses, as functions and as layers. All reduce by mean unless told otherwise."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .. import ops
+from ..backend import module_of
+from ..tensor import Tensor
+from .module import Buffer, Module
+
+
+def _reduce(loss: Tensor, reduction: str) -> Tensor:
+    if reduction == "mean":
+        return loss.mean()
+    if reduction == "sum":
+        return loss.sum()
+    if reduction == "none":
+        return loss
+    raise ValueError(f"reduction is 'mean', 'sum' or 'none', got {reduction!r}")
+
+
+def _same_shape(x: Tensor, target: Tensor, what: str) -> None:
+    if x.shape != target.shape:
+        raise ValueError(f"{what}: input has shape {x.shape}, but the target has {target.shape}")
+
+
+def binary_cross_entropy(
+    x: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+) -> Tensor:
+    """-t log x - (1 - t) log(1 - x) for probabilities x and targets t of the same shape.
+
+    The logarithms end at -100, as in PyTorch, so that a certain and wrong answer stays finite. On
+    logits, :func:`binary_cross_entropy_with_logits` is exact where this is not.
+    """
+    _same_shape(x, target, "binary cross-entropy")
+    low, high = float(x.data.min()), float(x.data.max())
+    if not (low >= 0 and high <= 1):
+        raise ValueError(
+            f"binary cross-entropy needs probabilities in [0, 1], got [{low:.4g}, {high:.4g}]: "
+            "put a sigmoid before it, or use BCEWithLogitsLoss"
+        )
+    loss = ops.bce(x, target)
+    return _reduce(loss if weight is None else loss * weight, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    x: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """Binary cross-entropy of σ(x) for logits x: softplus(x) - t x, exact at any x.
+
+    ``pos_weight`` multiplies the loss of the positive targets.
+    """
+    _same_shape(x, target, "binary cross-entropy")
+    if pos_weight is None:
+        loss = ops.bce_with_logits(x, target)
+    else:
+        loss = (1 - target) * x + (1 + (pos_weight - 1) * target) * ops.softplus(-x)
+    return _reduce(loss if weight is None else loss * weight, reduction)
+
+
+def mse_loss(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """(x - target)²."""
+    _same_shape(x, target, "mse_loss")
+    return _reduce((x - target) ** 2, reduction)
+
+
+def l1_loss(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """|x - target|."""
+    _same_shape(x, target, "l1_loss")
+    return _reduce(ops.abs(x - target), reduction)
+
+
+def nll_loss(
+    x: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """-w[t] x[t]: minus the log-probability of the right class, times the weight of that class.
+
+    Parameters
+    ----------
+    x : Tensor, (C,), (N, C) or (N, C, d1, …)
+        Log-probabilities; :func:`cross_entropy` takes raw scores.
+    target : Tensor of integers, (), (N,) or (N, d1, …)
+        The right classes, 0 to C - 1, or ``ignore_index`` for places that do not count.
+    weight : Tensor, (C,), optional
+        The mean is weighted with it: Σ w[t] loss / Σ w[t].
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or a class is out of range.
+    """
+    axis = _class_axis(x, target)
+    t = target.data
+    xp, keep = module_of(t), t != ignore_index
+    t = xp.where(keep, t, 0)
+    if t.size and not (t.min() >= 0 and t.max() < x.shape[axis]):
+        raise ValueError(f"expected classes 0 to {x.shape[axis] - 1}, got {t.min()} to {t.max()}")
+    w = _class_weights(x, weight)[t] * keep
+    right = ops.squeeze(ops.gather(x, axis, xp.expand_dims(t, axis)), axis)
+    loss = ops.where(keep, -right * w, 0.0)
+    if reduction == "mean":
+        return loss.sum() / (float(w.sum()) or math.nan)
+    return _reduce(loss, reduction)
+
+
+def cross_entropy(
+    x: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """-Σ_c w_c q_c log softmax(x)_c for scores x and wanted probabilities q.
+
+    Parameters
+    ----------
+    x : Tensor, (C,), (N, C) or (N, C, d1, …)
+        Raw scores.
+    target : Tensor
+        Classes, as in :func:`nll_loss`, or probabilities q in the shape of x.
+    label_smoothing : float
+        Mix q with the uniform distribution: (1 - s) q + s / C (Szegedy et al. 2016, section 7).
+
+    The mean is over all places; for classes with weights it is weighted as in :func:`nll_loss`.
+    """
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"label_smoothing lies in [0, 1], got {label_smoothing}")
+    axis = 0 if x.ndim == 1 else 1
+    log_p, share = ops.log_softmax(x, axis), label_smoothing / x.shape[axis]
+    w = _class_weights(x, weight).reshape(-1, *[1] * (x.ndim - axis - 1))
+    if target.dtype.kind == "f":
+        _same_shape(x, target, "cross_entropy with probabilities")
+        loss = -(log_p * (target * (1 - label_smoothing) + share) * w).sum(axis)
+        if reduction == "mean":
+            return loss.sum() / (loss.numel() or math.nan)
+        return _reduce(loss, reduction)
+    loss = nll_loss(log_p, target, weight, ignore_index, reduction)
+    if not label_smoothing:
+        return loss
+    keep = target.data != ignore_index
+    uniform = ops.where(keep, -(log_p * w).sum(axis), 0.0)
+    if reduction == "mean":
+        counted = _class_weights(x, weight)[target.data[keep]].sum()
+        uniform = uniform.sum() / (float(counted) or math.nan)
+    else:
+        uniform = _reduce(uniform, reduction)
+    return loss * (1 - label_smoothing) + uniform * share
+
+
+def _class_axis(x: Tensor, target: Tensor) -> int:
+    """The axis of x that counts the classes; everything else must be the target's shape."""
+    axis = 0 if x.ndim == 1 else 1
+    if x.ndim < 1 or target.dtype.kind not in "iu":
+        raise ValueError(f"expected scores (N, C, ...) and integer classes, got {target.dtype}")
+    if target.shape != x.shape[:axis] + x.shape[axis + 1 :]:
+        raise ValueError(
+            f"expected classes of shape {x.shape[:axis] + x.shape[axis + 1 :]} for scores of shape "
+            f"{x.shape}, got {target.shape}"
+        )
+    return axis
+
+
+def _class_weights(x: Tensor, weight: Tensor | None) -> Any:
+    """One constant weight per class, as an array."""
+    classes = x.shape[0 if x.ndim == 1 else 1]
+    if weight is None:
+        return module_of(x.data).ones_like(x.data, shape=(classes,))
+    if weight.shape != (classes,):
+        raise ValueError(f"expected one weight for each of {classes} classes, got {weight.shape}")
+    return weight.data
+
+
+def _buffer(weight: Tensor | None) -> Buffer | None:
+    """A loss's weights move with it and belong to its state, as in PyTorch."""
+    return None if weight is None else Buffer(weight)
+
+
+class BCELoss(Module):
+    """Binary cross-entropy on probabilities; see :func:`binary_cross_entropy`."""
+
+    def __init__(self, weight: Tensor | None = None, reduction: str = "mean") -> None:
+        self.weight, self.reduction = _buffer(weight), reduction
+
+    def forward(self, x: Tensor, target: Tensor) -> Tensor:
+        return binary_cross_entropy(x, target, self.weight, self.reduction)
+
+
+class BCEWithLogitsLoss(Module):
+    """Binary cross-entropy on logits; see :func:`binary_cross_entropy_with_logits`."""
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        reduction: str = "mean",
+        pos_weight: Tensor | None = None,
+    ) -> None:
+        self.weight, self.pos_weight = _buffer(weight), _buffer(pos_weight)
+        self.reduction = reduction
+
+    def forward(self, x: Tensor, target: Tensor) -> Tensor:
+        return binary_cross_entropy_with_logits(
+            x, target, self.weight, self.reduction, self.pos_weight
+        )
+
+
+class MSELoss(Module):
+    """The mean of (x - target)²."""
+
+    def __init__(self, reduction: str = "mean") -> None:
+        self.reduction = reduction
+
+    def forward(self, x: Tensor, target: Tensor) -> Tensor:
+        return mse_loss(x, target, self.reduction)
+
+
+class L1Loss(Module):
+    """The mean of |x - target|."""
+
+    def __init__(self, reduction: str = "mean") -> None:
+        self.reduction = reduction
+
+    def forward(self, x: Tensor, target: Tensor) -> Tensor:
+        return l1_loss(x, target, self.reduction)
+
+
+class NLLLoss(Module):
+    """Minus the log-probability of the right class; see :func:`nll_loss`."""
+
+    def __init__(
+        self, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean"
+    ) -> None:
+        self.weight = _buffer(weight)
+        self.ignore_index, self.reduction = ignore_index, reduction
+
+    def forward(self, x: Tensor, target: Tensor) -> Tensor:
+        return nll_loss(x, target, self.weight, self.ignore_index, self.reduction)
+
+
+class CrossEntropyLoss(Module):
+    """Softmax and negative log-likelihood in one; see :func:`cross_entropy`."""
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        self.weight = _buffer(weight)
+        self.ignore_index, self.reduction = ignore_index, reduction
+        self.label_smoothing = label_smoothing
+
+    def forward(self, x: Tensor, target: Tensor) -> Tensor:
+        return cross_entropy(
+            x, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing
+        )

@@ -1,0 +1,326 @@
+"""Module: a function with parameters. Its attributes are plain data, found by their type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from .. import backend
+from ..tensor import Parameter, Tensor
+
+
+class Buffer(Tensor):
+    """A tensor that belongs to a module's state but is not learned, e.g. running statistics."""
+
+    __slots__ = ()
+
+
+class LayerError(ValueError):
+    """An input that a layer can not take; the message names the layer and where it sits."""
+
+    def __init__(self, layer: Module, problem: str) -> None:
+        super().__init__(layer, problem)
+        self.layer, self.problem, self.path = layer, problem, ""
+
+    def __str__(self) -> str:
+        where = f"layer {self.path!r}, " if self.path else ""
+        return f"{where}{_one_line(self.layer)}: {self.problem}"
+
+
+class HookHandle(NamedTuple):
+    """What registering a hook returns: ``remove()`` takes the hook off its module again."""
+
+    module: Module
+    kind: str
+    hook: Callable[..., Any]
+
+    def remove(self) -> None:
+        hooks = getattr(self.module, self.kind)
+        setattr(self.module, self.kind, tuple(h for h in hooks if h is not self.hook))
+
+
+class IncompatibleKeys(NamedTuple):
+    """The names that ``load_state_dict`` did not find, and those it had no place for."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class Module:
+    """The base of all layers and networks.
+
+    A subclass sets parameters, buffers and sub-modules as attributes and defines ``forward``.
+    Nothing is registered behind the scenes: an attribute of type :class:`Parameter`,
+    :class:`Buffer` or ``Module`` is found by looking, in the order in which they were set. (Modules
+    inside a plain list or dict are not found: use ``ModuleList``.)
+
+    Attributes
+    ----------
+    training : bool
+        Whether dropout drops and batch norm uses the batch's statistics; set by ``train()`` and
+        ``eval()``.
+    """
+
+    training: bool = True
+    _forward_hooks: tuple[Callable[..., Any], ...] = ()
+    _forward_pre_hooks: tuple[Callable[..., Any], ...] = ()
+
+    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
+        """Compute the output; every subclass defines it."""
+        raise NotImplementedError(f"{type(self).__name__} does not define forward()")
+
+    def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
+        try:
+            for hook in self._forward_pre_hooks:
+                if (changed := hook(self, inputs)) is not None:
+                    inputs = changed if isinstance(changed, tuple) else (changed,)
+            output = self.forward(*inputs, **kwargs)
+            for hook in self._forward_hooks:
+                if (changed := hook(self, inputs, output)) is not None:
+                    output = changed
+        except LayerError as error:  # raised by a layer inside: say where it sits, seen from here
+            inside = (name for name, module in self.named_modules() if module is error.layer)
+            error.path = next(inside, error.path)
+            raise
+        except ValueError as error:
+            raise LayerError(self, str(error)) from error
+        return output
+
+    # ------------------------------------------------------------------------- what it holds
+
+    def _own(self, kind: type) -> list[tuple[str, Any]]:
+        """The attributes of a kind, with their names; an object with two names comes twice."""
+        return [(name, value) for name, value in vars(self).items() if isinstance(value, kind)]
+
+    def _paths(self, path: str = "") -> Iterator[tuple[str, Module]]:
+        """This module and all inside it, with dotted paths; shared ones under each of them."""
+        yield path, self
+        for name, child in self._own(Module):
+            yield from child._paths(_join(path, name))
+
+    def _named(self, kind: type, prefix: str, recurse: bool) -> Iterator[tuple[str, Any]]:
+        """Every attribute of a kind, each object once, own attributes before those of children."""
+        found = (
+            (_join(path, name), value)
+            for path, module in (self.named_modules(prefix) if recurse else [(prefix, self)])
+            for name, value in module._own(kind)
+        )
+        return _once(found)
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules set as attributes of this one, with their names; each module once."""
+        return _once(iter(self._own(Module)))
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """This module and every module inside it, with dotted paths; each module once."""
+        return _once(self._paths(prefix))
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """Every parameter with its dotted name; shared ones once."""
+        return self._named(Parameter, prefix, recurse)
+
+    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Buffer]]:
+        """Every buffer with its dotted name."""
+        return self._named(Buffer, prefix, recurse)
+
+    def children(self) -> Iterator[Module]:
+        """The modules set as attributes of this one."""
+        return (module for _, module in self.named_children())
+
+    def modules(self) -> Iterator[Module]:
+        """This module and every module inside it."""
+        return (module for _, module in self.named_modules())
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """Every parameter; shared ones once."""
+        return (p for _, p in self.named_parameters(recurse=recurse))
+
+    def buffers(self, recurse: bool = True) -> Iterator[Buffer]:
+        """Every buffer."""
+        return (b for _, b in self.named_buffers(recurse=recurse))
+
+    # ------------------------------------------------------------------------------- state
+
+    def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
+        """Every parameter and buffer by name, as detached tensors that share memory.
+
+        Shared parameters appear under each of their names, as in PyTorch's files.
+        """
+        return {
+            _join(path, name): value.detach()
+            for path, module in self._paths(prefix)
+            for kind in (Parameter, Buffer)
+            for name, value in module._own(kind)
+        }
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True
+    ) -> IncompatibleKeys:
+        """Copy values into the parameters and buffers of the same names.
+
+        Parameters
+        ----------
+        state_dict : mapping from name to tensor or array
+        strict : bool
+            Refuse missing and unexpected names. Shapes must agree in any case.
+
+        Returns
+        -------
+        IncompatibleKeys
+            The names left out, ``.missing_keys`` and ``.unexpected_keys``; none if ``strict``.
+
+        Raises
+        ------
+        ValueError
+            With the list of everything that does not fit; then nothing has been changed.
+        """
+        own = self.state_dict()
+        values = {k: v.data if isinstance(v, Tensor) else v for k, v in state_dict.items()}
+        missing = [name for name in own if name not in values]
+        unexpected = [name for name in values if name not in own]
+        problems = [
+            f"shape of {name}: expected {own[name].shape}, got {tuple(value.shape)}"
+            for name, value in values.items()
+            if name in own and tuple(value.shape) != own[name].shape
+        ]
+        if strict:
+            problems = [
+                *(f"missing: {name}" for name in missing),
+                *(f"unexpected: {name}" for name in unexpected),
+                *problems,
+            ]
+        if problems:
+            raise ValueError(
+                f"this state does not fit {type(self).__name__}:\n  " + "\n  ".join(problems)
+            )
+        for name in own:
+            if name in values:
+                target = own[name].data
+                target[...] = backend.asarray(values[name], target.dtype, backend.device_of(target))
+        return IncompatibleKeys(missing, unexpected)
+
+    # ----------------------------------------------------------------------------- changes
+
+    def train(self, mode: bool = True) -> Module:
+        """Set this module and all inside it to training mode; returns the module."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Module:
+        """Set this module and all inside it to evaluation mode; returns the module."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Module:
+        """Let all parameters learn, or freeze them; returns the module."""
+        for p in self.parameters():
+            p.requires_grad = requires_grad
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters."""
+        for p in self.parameters():
+            if set_to_none:
+                p.grad = None
+            elif p.grad is not None:
+                p.grad.data[...] = 0
+
+    def apply(self, function: Callable[[Module], Any]) -> Module:
+        """Call ``function`` on every module inside, then on this one; returns the module."""
+        for child in self.children():
+            child.apply(function)
+        function(self)
+        return self
+
+    def to(self, *targets: Any, dtype: Any = None, device: str | None = None) -> Module:
+        """Move parameters, their gradients and buffers to a device, a floating dtype, or both.
+
+        In place; returns the module. Integer buffers keep their dtype.
+
+        Raises
+        ------
+        TypeError
+            If the dtype is not a floating one: parameters could not learn.
+        """
+
+        def move(array: Any) -> Any:
+            moved = Tensor(array).to(*targets, dtype=dtype, device=device)
+            if moved.dtype.kind != "f" and array.dtype.kind == "f":
+                raise TypeError(f"a module's parameters need a floating dtype, got {moved.dtype}")
+            if array.dtype.kind != "f":  # counters stay integers
+                moved = Tensor(array).to(device=moved.device)
+            return moved.data
+
+        for t in (*self.parameters(), *self.buffers()):
+            data = move(t.data)
+            if data is not t.data:
+                t.data = data
+                t.grad = None if t.grad is None else Tensor(move(t.grad.data))
+                t.grad_home = None  # the optimiser's buffer is of the old dtype or device
+        return self
+
+    def float(self) -> Module:
+        """All floating parameters and buffers as float32."""
+        return self.to(dtype="float32")
+
+    def double(self) -> Module:
+        """All floating parameters and buffers as float64."""
+        return self.to(dtype="float64")
+
+    def register_forward_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Call ``hook(module, inputs, output)`` after every forward.
+
+        What it returns, unless None, replaces the output.
+        """
+        self._forward_hooks = (*self._forward_hooks, hook)
+        return HookHandle(self, "_forward_hooks", hook)
+
+    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Call ``hook(module, inputs)`` before every forward.
+
+        What it returns, unless None, replaces the inputs.
+        """
+        self._forward_pre_hooks = (*self._forward_pre_hooks, hook)
+        return HookHandle(self, "_forward_pre_hooks", hook)
+
+    # -------------------------------------------------------------------------------- text
+
+    def extra_repr(self) -> str:
+        """The layer's settings, as they appear between the parentheses of its repr."""
+        return ", ".join(
+            f"{name}={value!r}"
+            for name, value in vars(self).items()
+            if isinstance(value, (bool, int, float, str, tuple))
+            and name != "training"
+            and not name.startswith("_")
+        )
+
+    def __repr__(self) -> str:
+        children = [
+            f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self._own(Module)
+        ]
+        extra = self.extra_repr()
+        if not children:
+            return f"{type(self).__name__}({extra})"
+        lines = "\n  ".join(([extra] if extra else []) + children)
+        return f"{type(self).__name__}(\n  {lines}\n)"
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _once(found: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Each object under the first of its names only."""
+    seen: set[int] = set()
+    for name, value in found:
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield name, value
+
+
+def _one_line(module: Module) -> str:
+    text = repr(module)
+    return f"{type(module).__name__}(...)" if "\n" in text else text
