@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .. import ops
@@ -26,6 +27,7 @@ class _Conv(Module):
     """What all convolutions share: checks, parameters and their initial values."""
 
     axes: int
+    convolve: Callable[..., Any]
     transposed = False
     kernel_size: Any  # these are tuples with one number per axis; the padding may be a name
     stride: Any
@@ -38,11 +40,11 @@ class _Conv(Module):
         in_channels: int,
         out_channels: int,
         kernel_size: Size,
-        stride: Size,
-        padding: Size | str,
-        dilation: Size,
-        groups: int,
-        bias: bool,
+        stride: Size = 1,
+        padding: Size | str = 0,
+        dilation: Size = 1,
+        groups: int = 1,
+        bias: bool = True,
         padding_mode: str = "zeros",
     ) -> None:
         if padding_mode not in _PADDING_MODES:
@@ -98,19 +100,21 @@ class _Conv(Module):
             axes = "L" if self.axes == 1 else "H, W"
             raise ValueError(f"expected input (N, {self.in_channels}, {axes}), got {x.shape}")
 
+    def forward(self, x: Tensor) -> Tensor:
+        self._check(x)
+        x, padding = self._pad(x)
+        return self.convolve(
+            x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
+        )
+
     def extra_repr(self) -> str:
         text = (
             f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
             f"stride={self.stride}"
         )
         zero, one = (0,) * self.axes, (1,) * self.axes
-        default: dict[str, Any] = {
-            "padding": zero,
-            "output_padding": zero,
-            "dilation": one,
-            "groups": 1,
-        }
-        default["padding_mode"] = "zeros"
+        default: dict[str, Any] = {"padding": zero, "output_padding": zero, "dilation": one}
+        default |= {"groups": 1, "padding_mode": "zeros"}
         for name, value in default.items():
             if getattr(self, name, value) != value:
                 text += f", {name}={getattr(self, name)}"
@@ -136,74 +140,14 @@ class Conv2d(_Conv):
     """
 
     axes = 2
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Size,
-        stride: Size = 1,
-        padding: Size | str = 0,
-        dilation: Size = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-    ) -> None:
-        super().__init__(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding,
-            dilation,
-            groups,
-            bias,
-            padding_mode,
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        self._check(x)
-        x, padding = self._pad(x)
-        return ops.conv2d(
-            x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
-        )
+    convolve = staticmethod(ops.conv2d)
 
 
 class Conv1d(_Conv):
     """The correlation of sequences (N, C, L) with learned kernels; see :class:`Conv2d`."""
 
     axes = 1
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Size,
-        stride: Size = 1,
-        padding: Size | str = 0,
-        dilation: Size = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-    ) -> None:
-        super().__init__(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding,
-            dilation,
-            groups,
-            bias,
-            padding_mode,
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        self._check(x)
-        x, padding = self._pad(x)
-        return ops.conv1d(
-            x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
-        )
+    convolve = staticmethod(ops.conv1d)
 
 
 class ConvTranspose2d(_Conv):
