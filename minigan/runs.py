@@ -1,0 +1,321 @@
+"""A run: one folder that holds all of a training, and can be continued, sampled and read.
+
+::
+
+    config.json              what was asked for, defaults included
+    history.csv              a row per step
+    samples/0030.png         what G made of the same noise, every few epochs
+    samples.png  loss.png    at the end
+    checkpoint.safetensors   the whole state of the game
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from . import backend, plot, zoo
+from . import data as datasets
+from .gan import Callback, Checkpoints, History, Minimax, Progress, Samples
+from .gan.objectives import OBJECTIVES
+from .names import find_name
+from .saving import load_tree, write_atomically
+from .tensor import Tensor
+
+STEPS_PER_CHECKPOINT = 500  # at most that many steps are lost when a run is killed
+
+# What trains well, where the defaults of ``Config`` do not: per model, and per data set and model.
+RECIPES: dict[tuple[str | None, str], dict[str, Any]] = {
+    # Matrices this small gain nothing from a second core, and wait if another program has it:
+    # 1,400 steps beside a busy process took 66 s with two threads, 5 s with one.
+    (None, "mlp"): {"threads": 1},
+    ("digits", "mlp"): {
+        "latent_dim": 16,
+        "lr": 1e-3,
+        "epochs": 300,
+        "generator": {"hidden": [128, 128, 128], "batch_norm": True},
+        "discriminator": {"hidden": [256]},
+    },
+    ("digits", "dcgan"): {"lr": 1e-3, "epochs": 60},
+    ("ring", "mlp"): {
+        "latent_dim": 2,
+        "lr": 1e-3,
+        "epochs": 5,
+        "batch_size": 256,
+        "generator": {"hidden": [128, 128, 128], "batch_norm": True},
+        "discriminator": {"hidden": [128, 128]},
+    },
+}
+for _points in ("grid", "swiss-roll", "two-moons"):
+    RECIPES[_points, "mlp"] = RECIPES["ring", "mlp"]
+
+
+@dataclass
+class Config:
+    """All that a run depends on; what is left out comes from ``RECIPES`` or the default here."""
+
+    data: str = "digits"
+    data_dir: str | None = None
+    split: str = "train"
+    image_size: int = 32
+    model: str = "mlp"
+    objective: str = "non-saturating"
+    epochs: int = 30
+    batch_size: int = 64
+    lr: float = 2e-4
+    beta1: float = 0.5
+    d_steps: int = 1
+    real_label: float = 1.0
+    fake_label: float = 0.0
+    ema: float = 0.999
+    latent_dim: int = 100
+    seed: int = 0
+    threads: int = 0  # cores for the products of matrices; 0 leaves the choice to NumPy
+    generator: dict[str, Any] = field(default_factory=dict)
+    discriminator: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, **given: Any) -> Config:
+        """The options that are not None, over the recipe, over the defaults."""
+        given = {k: v for k, v in given.items() if v is not None}
+        asked = cls(**given)
+        for key in ((asked.data, asked.model), (None, asked.model)):
+            given = RECIPES.get(key, {}) | given
+        return cls(**given)
+
+    def __post_init__(self) -> None:
+        """Take names as people spell them, and refuse what no run can be made of."""
+        with suppress(ValueError):  # else it is a folder, which only training needs
+            self.data = find_name(self.data, datasets.NAMES, "data set")
+        self.model = find_name(self.model, zoo.MODELS, "model")
+        self.objective = find_name(self.objective, OBJECTIVES, "objective")
+        lows = {"epochs": 1, "batch_size": 2, "d_steps": 1, "latent_dim": 1}
+        lows |= {"seed": 0, "threads": 0}
+        for option, low in lows.items():
+            if getattr(self, option) < low:
+                raise ValueError(f"{option} must be at least {low}, got {getattr(self, option)}")
+        if not self.lr > 0:
+            raise ValueError(f"lr must be positive, got {self.lr}")
+
+    def located(self) -> Config:
+        """The same with paths from the root, so that a run can be continued from anywhere."""
+        known = self.data in datasets.NAMES
+        return replace(
+            self,
+            data=self.data if known else str(Path(self.data).resolve()),
+            data_dir=self.data_dir and str(Path(self.data_dir).resolve()),
+        )
+
+    def dataset(self) -> datasets.Dataset:
+        """The data that the run learns from."""
+        options: dict[str, Any] = {}
+        if self.data not in datasets.NAMES:
+            options["size"] = self.image_size
+        return datasets.load(self.data, self.data_dir, self.split, **options)
+
+    def game(self, shape: tuple[int, ...]) -> Minimax:
+        """The networks with their initial weights, and the game between them, from the seed."""
+        backend.manual_seed(self.seed)
+        networks = zoo.build(
+            self.model,
+            shape,
+            {"latent_dim": self.latent_dim, **self.generator},
+            self.discriminator,
+        )
+        return Minimax(
+            *networks,
+            self.objective,
+            latent_dim=self.latent_dim,
+            lr=self.lr,
+            betas=(self.beta1, 0.999),
+            d_steps=self.d_steps,
+            real_label=self.real_label,
+            fake_label=self.fake_label,
+            ema=self.ema,
+        )
+
+
+class Run:
+    """A run's folder and its configuration."""
+
+    def __init__(self, folder: Path, config: Config, shape: tuple[int, ...], range: Any) -> None:
+        self.folder, self.config, self.shape, self.range = folder, config, shape, range
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file with the game's whole state."""
+        return self.folder / "checkpoint.safetensors"
+
+    @property
+    def history(self) -> Path:
+        """The file with a row per step."""
+        return self.folder / "history.csv"
+
+    @classmethod
+    def create(cls, config: Config, dataset: datasets.Dataset, folder: Path | None) -> Run:
+        """A new folder: ``folder``, or the first free one of runs/NAME, runs/NAME-2, …
+
+        Raises
+        ------
+        FileExistsError
+            If ``folder`` is there and not empty: no run overwrites another.
+        """
+        config.game(dataset.shape)  # networks that do not fit the data fail before a folder is made
+        if folder is not None:
+            _make(folder)
+        else:
+            folder = _fresh(Path("runs"), f"{dataset.name}-{config.model}")
+        run = cls(folder, config, dataset.shape, dataset.range)
+        run.write_config()
+        return run
+
+    @classmethod
+    def open(cls, folder: Path) -> Run:
+        """The run in ``folder``.
+
+        Raises
+        ------
+        ValueError
+            If there is none, or its configuration can not be read.
+        """
+        path = folder / "config.json"
+        if not path.is_file():
+            raise ValueError(f"{folder} is not a run: it has no config.json")
+        try:
+            content = json.loads(path.read_text())
+            known = {f.name for f in fields(Config)}
+            config = Config(**{k: v for k, v in content.items() if k in known})
+            return cls(folder, config, tuple(content["shape"]), content["range"])
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"{path} can not be read as a run's configuration: {error}") from None
+
+    def continued(self, options: dict[str, Any], out: Path | None) -> Run:
+        """This run with more epochs, in its own folder, or in a copy of it in ``out``.
+
+        Raises
+        ------
+        ValueError
+            If an option other than ``epochs`` differs from the run's, if it has played more epochs
+            already, or if its checkpoint is broken.
+        """
+        given = {k: v for k, v in options.items() if v is not None}
+        config = replace(self.config, **given).located()
+        for option in given.keys() - {"epochs"}:
+            value, kept = getattr(config, option), getattr(self.config, option)
+            if value != kept:
+                raise ValueError(
+                    f"{self.folder} was made with {option} {kept}, not {value}: a run keeps its "
+                    f"options; leave --{option.replace('_', '-')} away"
+                )
+        played = self.restore().epoch if self.checkpoint.is_file() else 0
+        if config.epochs < played:
+            raise ValueError(f"{self.folder} has played {played} epochs, not {config.epochs}")
+        run = Run(out or self.folder, config, self.shape, self.range)
+        if out is not None:
+            _make(out)
+        run.write_config()  # first, so that a copy cut short is a run that can be continued
+        if out is not None:
+            for source, copy in ((self.history, run.history), (self.checkpoint, run.checkpoint)):
+                if source.is_file():
+                    write_atomically(copy, source.read_bytes())
+        return run
+
+    def write_config(self) -> None:
+        """Write config.json."""
+        content = asdict(self.config.located()) | {"shape": self.shape, "range": self.range}
+        text = json.dumps(content, indent=2) + "\n"
+        write_atomically(self.folder / "config.json", text.encode())
+
+    def restore(self) -> Minimax:
+        """The game as its last checkpoint left it.
+
+        Raises
+        ------
+        ValueError
+            If there is no checkpoint, or it is broken, or of another model.
+        """
+        if not self.checkpoint.is_file():
+            raise ValueError(f"{self.folder} has no checkpoint yet: continue it with --resume")
+        game = self.config.game(self.shape)
+        state = load_tree(self.checkpoint)
+        try:
+            game.load_state_dict(state)
+        except (ValueError, KeyError) as error:
+            raise ValueError(
+                f"{self.checkpoint} is of another model than its config.json says: {error}"
+            ) from None
+        return game
+
+    def train(self, dataset: datasets.Dataset, progress: bool = True) -> Minimax:
+        """Train until ``config.epochs`` in total, from the last checkpoint if there is one."""
+        from threadpoolctl import threadpool_limits
+
+        config = self.config
+        if dataset.shape != self.shape:
+            raise ValueError(f"the run was made for data of {self.shape}, this is {dataset.shape}")
+        game = self.restore() if self.checkpoint.is_file() else config.game(self.shape)
+        batch_size = min(config.batch_size, len(dataset))
+        loader = datasets.DataLoader(
+            dataset, batch_size, shuffle=True, drop_last=True, seed=config.seed
+        )
+        per_epoch = max(1, len(loader) // config.d_steps)
+        history = History(self.history)
+        callbacks: list[Callback] = [
+            history,
+            Samples(self._show(dataset), max(1, config.epochs // 10), self._count, config.seed),
+            # last, so that an epoch that is in the checkpoint has all its other files
+            Checkpoints(self.checkpoint, every=max(1, STEPS_PER_CHECKPOINT // per_epoch)),
+        ]
+        if progress:
+            callbacks.append(Progress())
+        with threadpool_limits(config.threads or None, user_api="blas"):
+            game.fit(loader, config.epochs, callbacks)
+        plot.save(plot.losses(history), self.folder / "loss.png")
+        return game
+
+    @property
+    def _count(self) -> int:
+        return 64 if len(self.shape) == 3 else 2000
+
+    def _show(self, dataset: datasets.Dataset) -> Any:
+        real = dataset[:2000] if len(self.shape) == 1 else None
+
+        def show(samples: Tensor, epoch: int, last: bool) -> None:
+            picture = self.picture(samples, real)
+            (self.folder / "samples").mkdir(exist_ok=True)
+            plot.save(picture, self.folder / "samples" / f"{epoch:04d}.png")
+            if last:
+                plot.save(picture, self.folder / "samples.png")
+
+        return show
+
+    def picture(self, samples: Any, real: Any = None) -> Any:
+        """Samples as a picture: a grid of images, or a cloud of points."""
+        if len(self.shape) == 3:
+            return plot.grid(samples, self.range or (-1.0, 1.0))
+        return plot.points(samples, real)
+
+
+def _make(folder: Path) -> None:
+    """Make the folder; one that is there and not empty is an error."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(file.suffix != ".tmp" for file in folder.iterdir()):  # a killed start's, or nothing
+        raise FileExistsError(
+            f"{folder} is not empty: choose another --out, or continue that run with "
+            f"--resume {folder}"
+        )
+
+
+def _fresh(parent: Path, name: str) -> Path:
+    parent.mkdir(parents=True, exist_ok=True)
+    for number in range(1, 10_000):
+        folder = parent / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+    raise FileExistsError(f"{parent} is full of runs called {name}: choose another --out")
