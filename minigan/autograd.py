@@ -155,6 +155,10 @@ def is_grad_enabled() -> bool:
 # ------------------------------------------------------------------------------------ walking back
 
 
+# called by backward() with its outputs and the leaves that received a gradient (check.routes)
+listeners: list[Callable[[list[Tensor], list[Tensor]], None]] = []
+
+
 def backward(
     tensor: Tensor,
     gradient: Tensor | None = None,
@@ -180,6 +184,8 @@ def backward(
     for leaf, g in zip(leaves, found, strict=True):
         if g is not None:
             _accumulate(leaf, g)
+    for hear in listeners:
+        hear([tensor], [leaf for leaf, g in zip(leaves, found, strict=True) if g is not None])
 
 
 def grad(
@@ -265,8 +271,12 @@ def _walk_back(
     cotangents: Sequence[Tensor],
     wanted: Sequence[Tensor],
     create_graph: bool,
+    watch: Callable[[Tensor, int, Any, Any], None] | None = None,
 ) -> list[Any]:
-    """The chain rule: one gradient (or None) per wanted tensor, as arrays, or recorded tensors."""
+    """The chain rule: one gradient (or None) per wanted tensor, as arrays, or recorded tensors.
+
+    ``watch(t, i, g, gx)`` is told of each rule's use: t's gradient g gave gx to its input i.
+    """
     graph = _ancestors(outputs)
     needed = {id(t) for t in wanted}  # no work for gradients that nobody asked for
     for t in graph:
@@ -292,8 +302,10 @@ def _walk_back(
             for i, x in enumerate(t.inputs):
                 if id(x) in needed and (rule := t.op.rules[min(i, last)]) is not None:
                     number = {"i": i} if len(inputs) > last + 1 else {}
-                    gx = rule(g, y, *inputs, **number, **t.settings)
-                    _add(grads, x, _fit(gx, x, t.op))
+                    gx = _fit(rule(g, y, *inputs, **number, **t.settings), x, t.op)
+                    if watch is not None:
+                        watch(t, i, g, gx)
+                    _add(grads, x, gx)
     return [grads.get(id(t)) for t in wanted]
 
 
