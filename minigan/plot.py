@@ -1,0 +1,110 @@
+"""Figures that people look at: sample grids, loss curves, point clouds, computation graphs.
+
+Figures are made without pyplot, so nothing depends on a display or on a global state.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import TYPE_CHECKING, Any
+
+from .backend import np, to_host
+from .gan import History
+from .graph import graph as graph
+from .saving import write_atomically
+from .tensor import Tensor
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from PIL.Image import Image
+
+_LABELS = {"d_loss": "loss of D", "g_loss": "loss of G", "d_real": "D(x)", "d_fake": "D(G(z))"}
+BLUE, ORANGE, GREY = "#1f6fb4", "#d95f0e", "#9a9a9a"
+
+
+def _host(samples: Any) -> np.ndarray:
+    data = samples.data if isinstance(samples, Tensor) else samples
+    return np.asarray(to_host(data), dtype=np.float32)
+
+
+def grid(
+    samples: Any, range: tuple[float, float] = (-1.0, 1.0), columns: int | None = None
+) -> Image:
+    """Pictures (N, C, H, W) with values in ``range`` as one picture, small ones enlarged.
+
+    C is 1 (grey) or 3 (colour). Values outside of the range are shown as its ends.
+    """
+    from PIL import Image
+
+    x = _host(samples)
+    if x.ndim != 4 or x.shape[1] not in (1, 3) or not len(x):
+        raise ValueError(f"expected pictures (N, 1 or 3, H, W), got {x.shape}")
+    n, c, h, w = x.shape
+    columns = columns or math.ceil(math.sqrt(n))
+    rows = -(-n // columns)
+    zoom = max(1, round(48 / max(h, w)))
+    gap = 2 * max(1, zoom // 4)
+    low, high = range
+    levels = np.clip((x - low) / (high - low) * 255 + 0.5, 0, 255).astype(np.uint8)
+    levels = levels.transpose(0, 2, 3, 1).repeat(zoom, axis=1).repeat(zoom, axis=2)
+    cell_h, cell_w = h * zoom + gap, w * zoom + gap
+    sheet = np.full((rows * cell_h + gap, columns * cell_w + gap, c), 96, dtype=np.uint8)
+    for i, picture in enumerate(levels):
+        top, left = gap + i // columns * cell_h, gap + i % columns * cell_w
+        sheet[top : top + h * zoom, left : left + w * zoom] = picture
+    return Image.fromarray(sheet[..., 0] if c == 1 else sheet)
+
+
+def points(samples: Any, real: Any = None) -> Figure:
+    """Points (N, 2) over real ones, in equal axes."""
+    figure = _figure(5, 5)
+    axes = figure.add_subplot(aspect="equal")
+    if real is not None:
+        axes.plot(*_host(real).T[:2], ".", color=GREY, markersize=3, alpha=0.5, label="data")
+    axes.plot(*_host(samples).T[:2], ".", color=ORANGE, markersize=3, label="G(z)")
+    axes.legend(loc="upper right")
+    return figure
+
+
+def losses(history: History) -> Figure:
+    """Both losses, and D(x) and D(G(z)), against the step: every step thin, their mean bold."""
+    figure = _figure(8, 5.5)
+    above, below = figure.subplots(2, 1, sharex=True)
+    for axes, columns in ((above, ("d_loss", "g_loss")), (below, ("d_real", "d_fake"))):
+        for column, color in zip(columns, (BLUE, ORANGE), strict=True):
+            y, steps = np.array(history[column]), np.array(history["step"])
+            axes.plot(steps, y, color=color, alpha=0.25, linewidth=0.5)
+            width = max(1, len(y) // 100)
+            smooth = np.convolve(y, np.ones(width) / width, mode="valid") if len(y) else y
+            axes.plot(
+                steps[len(y) - len(smooth) :],
+                smooth,
+                color=color,
+                linewidth=2,
+                label=_LABELS[column],
+            )
+        axes.legend(loc="upper right")
+        axes.grid(alpha=0.3)
+    above.set_ylabel("loss")
+    below.set_ylabel("probability of being real")
+    below.set_ylim(0, 1)
+    below.axhline(0.5, color=GREY, linewidth=1, linestyle="--")
+    below.set_xlabel("step")
+    return figure
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained", dpi=100)
+
+
+def save(picture: Image | Figure, path: Any) -> None:
+    """Write a picture or a figure as a PNG file, whole or not at all."""
+    buffer = io.BytesIO()
+    if hasattr(picture, "savefig"):
+        picture.savefig(buffer, format="png", metadata={"Software": None})
+    else:
+        picture.save(buffer, format="png")
+    write_atomically(path, buffer.getvalue())
