@@ -1,0 +1,107 @@
+"""minigan: understand generative adversarial networks, in NumPy you can read.
+
+::
+
+    import minigan as mg
+
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    (x * x).sum().backward()
+    x.grad                                    # tensor([2., 4.])
+
+The house, from the ground up: ``backend`` (NumPy or CuPy), ``tensor`` (autograd), ``ops`` (the
+differentiable functions), ``check`` (is a gradient right?), ``nn`` and ``optim`` (layers,
+optimisers), ``data`` and ``gan`` (what is learned, and the game), ``zoo`` (networks), ``plot``
+(figures), ``runs`` and ``cli`` (the command).
+"""
+
+from . import check, data, gan, nn, optim, plot, zoo
+from .autograd import enable_grad, grad, is_grad_enabled, no_grad
+from .backend import (
+    DeviceError,
+    bool_,
+    cuda_is_available,
+    float32,
+    float64,
+    int64,
+    manual_seed,
+    set_default_device,
+)
+from .check import gradcheck, gradgradcheck
+from .nn.summary import summary
+from .ops import (
+    abs,
+    add,
+    amax,
+    amin,
+    arange,
+    argmax,
+    argmin,
+    cat,
+    chunk,
+    clamp,
+    cos,
+    div,
+    erf,
+    exp,
+    expm1,
+    eye,
+    flatten,
+    flip,
+    full,
+    gather,
+    isfinite,
+    linspace,
+    log,
+    log1p,
+    log_softmax,
+    logical_and,
+    logical_not,
+    logical_or,
+    logsumexp,
+    matmul,
+    max,
+    maximum,
+    mean,
+    min,
+    minimum,
+    mul,
+    norm,
+    ones,
+    ones_like,
+    outer,
+    permute,
+    pow,
+    rand,
+    rand_like,
+    randint,
+    randn,
+    randn_like,
+    randperm,
+    relu,
+    repeat,
+    reshape,
+    sigmoid,
+    sign,
+    sin,
+    softmax,
+    split,
+    sqrt,
+    squeeze,
+    stack,
+    std,
+    sub,
+    sum,
+    tanh,
+    transpose,
+    unbind,
+    unflatten,
+    unsqueeze,
+    var,
+    where,
+    zeros,
+    zeros_like,
+)
+from .saving import CheckpointError, load, save
+from .tensor import Parameter, Tensor, tensor
+
+__version__ = "0.1.0"

@@ -1,0 +1,257 @@
+"""The command ``minigan``: train a GAN, sample from it, look at a run, check every gradient."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from . import backend, data, plot
+from .backend import np
+from .gan import Diverged
+from .runs import Config, Run
+from .saving import write_atomically
+
+app = typer.Typer(
+    help="Understand GANs: train one, look at it, take it apart.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_TRAIN_HELP = """Train a GAN; with no option, on the bundled handwritten digits.
+
+\b
+Examples:
+  minigan train
+  minigan train --data mnist --model dcgan --epochs 20
+  minigan train --data ~/Pictures/cats --model dcgan --image-size 64
+  minigan train --data ring --d-steps 3 --out runs/eight-modes
+  minigan train --resume runs/digits-mlp --epochs 600
+"""
+
+
+@app.command(help=_TRAIN_HELP)
+def train(
+    data_: Annotated[
+        str | None,
+        typer.Option("--data", help=f"{', '.join(data.NAMES)}, or a folder of pictures  [digits]"),
+    ] = None,
+    data_dir: Annotated[
+        str | None, typer.Option(help="where the data set's files are, or shall be downloaded to")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="train or test  [train]")] = None,
+    image_size: Annotated[
+        int | None, typer.Option(help="side of the pictures made from a folder's  [32]")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="mlp, mlp-cnn or dcgan  [mlp]")] = None,
+    objective: Annotated[
+        str | None, typer.Option(help="non-saturating or minimax  [non-saturating]")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="passes over the data, in total  [30; digits 300]")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="[64]")] = None,
+    lr: Annotated[float | None, typer.Option(help="Adam's step size  [2e-4; digits 1e-3]")] = None,
+    beta1: Annotated[float | None, typer.Option(help="Adam's first decay  [0.5]")] = None,
+    d_steps: Annotated[int | None, typer.Option(help="updates of D per update of G  [1]")] = None,
+    real_label: Annotated[
+        float | None, typer.Option(help="D's target for real samples; 0.9 smooths  [1]")
+    ] = None,
+    fake_label: Annotated[
+        float | None, typer.Option(help="D's target for generated samples  [0]")
+    ] = None,
+    ema: Annotated[
+        float | None, typer.Option(help="decay of G's moving average; 0 for none  [0.999]")
+    ] = None,
+    latent_dim: Annotated[int | None, typer.Option(help="length of z  [100; digits 16]")] = None,
+    seed: Annotated[int | None, typer.Option(help="of weights, data order and noise  [0]")] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(help="cores for matrix products, 0 for all; mlp takes 1  [0; digits 1]"),
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda  [cpu]")] = None,
+    out: Annotated[Path | None, typer.Option(help="the run's folder  [runs/DATA-MODEL]")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="continue this run up to --epochs in total")
+    ] = None,
+) -> int:
+    backend.set_default_device(device or backend.default_device())
+    options: dict[str, Any] = {
+        "data": data_,
+        "data_dir": data_dir,
+        "split": split,
+        "image_size": image_size,
+        "model": model,
+        "objective": objective,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+        "beta1": beta1,
+        "d_steps": d_steps,
+        "real_label": real_label,
+        "fake_label": fake_label,
+        "ema": ema,
+        "latent_dim": latent_dim,
+        "seed": seed,
+        "threads": threads,
+    }
+    if resume is None:
+        config = Config.of(**options)
+        dataset = config.dataset()
+        run = Run.create(config, dataset, out)
+    else:
+        source = Run.open(resume)
+        dataset = source.config.dataset()
+        run = source.continued(options, out)
+    print(f"{dataset!r}\n{run.config.model}, {run.config.objective}, {run.config.epochs} epochs")
+    try:
+        run.train(dataset)
+    except KeyboardInterrupt:
+        return _say(f"interrupted; continue with: minigan train --resume {run.folder}", 130)
+    print(f"{run.folder}: samples.png, loss.png, history.csv, checkpoint.safetensors")
+    return 0
+
+
+@app.command()
+def sample(
+    run: Annotated[Path, typer.Argument(help="a run's folder")],
+    n: Annotated[int, typer.Option("-n", help="how many")] = 64,
+    out: Annotated[
+        Path, typer.Option(help="FILE.png, or FILE.npz with the array `samples`")
+    ] = Path("samples.png"),
+    seed: Annotated[int, typer.Option(help="of the noise")] = 0,
+) -> None:
+    """Sample from a run's generator.
+
+    The .npz holds `samples`: float32, (N, C, H, W) pictures in the data's range, or (N, D) points.
+
+    \b
+    Examples:
+      minigan sample runs/digits-mlp -n 100 --out digits.png
+      minigan sample runs/digits-mlp -n 10000 --out digits.npz
+    """
+    if out.suffix not in (".png", ".npz"):
+        raise ValueError(f"--out writes FILE.png or FILE.npz, got {out}")
+    if n < 1:
+        raise ValueError(f"-n must be at least 1, got {n}")
+    source = Run.open(run)
+    game = source.restore()
+    samples = game.sample(n, game.fixed_noise(n, seed))
+    if out.suffix == ".png":
+        plot.save(source.picture(samples), out)
+    else:
+        write_atomically(out, _npz(samples=backend.to_host(samples.data)))
+    print(f"{out}: {n} samples {samples.shape[1:]}")
+
+
+def _npz(**arrays: Any) -> bytes:
+    import io
+
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+@app.command()
+def info(
+    run: Annotated[Path | None, typer.Argument(help="a run's folder")] = None,
+) -> None:
+    """Show what minigan finds on this machine, or what a run holds."""
+    if run is None:
+        _print_machine()
+        return
+    source = Run.open(run)
+    for name, value in vars(source.config).items():
+        print(f"{name:14} {value}")
+    lines = source.history.read_text().splitlines() if source.history.is_file() else []
+    if len(lines) > 1:
+        last = dict(zip(lines[0].split(","), lines[-1].split(","), strict=False))
+        print("last step      " + ", ".join(f"{k} {v}" for k, v in last.items()))
+    if source.checkpoint.is_file():
+        game = source.restore()
+        print(f"checkpoint     epoch {game.epoch} of {source.config.epochs}, step {game.step}")
+        for name in ("generator", "discriminator"):
+            count = sum(p.numel() for p in getattr(game, name).parameters())
+            print(f"{name:14} {count:,} parameters")
+    else:
+        print("checkpoint     none yet")
+
+
+def _print_machine() -> None:
+    for name in ("minigan", "numpy", "safetensors", "matplotlib", "pillow"):
+        print(f"{name:14} {version(name)}")
+    print(f"{'python':14} {platform.python_version()} on {platform.platform()}")
+    print(f"{'data folder':14} {data.cache_folder('')}")
+    try:
+        backend.check_device("cuda")
+        print(f"{'cuda':14} available")
+    except backend.DeviceError as error:
+        print(f"{'cuda':14} {error}")
+
+
+@app.command()
+def download(
+    name: Annotated[str, typer.Argument(help="mnist, fashion-mnist or cifar10")],
+    data_dir: Annotated[Path | None, typer.Option(help="where to put it")] = None,
+) -> None:
+    """Download a data set, so that training on it needs no network."""
+    print(f"{name}: {data.download(name, data_dir)}")
+
+
+@app.command()
+def check(
+    order: Annotated[int, typer.Option(help="of the highest derivative", min=1, max=3)] = 2,
+) -> int:
+    """Check the gradient of every function of the library against differences of its values.
+
+    Takes seconds. Fails if a derivative is wrong.
+    """
+    from tqdm import tqdm
+
+    from .check import library
+
+    results = tqdm(library.check(order), total=len(library.EXAMPLES), leave=False, disable=None)
+    table = library.table(results)
+    print(table)
+    return 1 if "WRONG" in table["verdict"] else 0
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the command; every foreseeable mistake is one line on stderr and a non-zero exit."""
+    warnings.showwarning = lambda message, *_, **__: print(f"minigan: {message}", file=sys.stderr)
+    args = sys.argv[1:] if args is None else args
+    try:
+        return app(args or ["--help"], standalone_mode=False) or 0
+    except (KeyboardInterrupt, typer.Abort):
+        return _say("interrupted", 130)
+    except Diverged as error:
+        return _say(str(error), 1)
+    except (ValueError, OSError, backend.DeviceError) as error:
+        return _say(_one_line(error), 2)
+    except Exception as error:
+        if hasattr(error, "format_message"):  # a usage error: unknown option, missing argument
+            return _say(error.format_message(), 2)
+        raise
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    lines = [line.strip() for line in str(error).splitlines()]
+    return "; ".join(lines).replace(":;", ":")
+
+
+def _say(message: str, code: int) -> int:
+    print(f"minigan: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
