@@ -229,8 +229,8 @@ def _named_padding(name: str, kernel: Pair, stride: Pair, dilation: Pair) -> Pai
     extent = tuple(d * (k - 1) for k, d in zip(kernel, dilation, strict=True))
     if name != "same" or stride != (1, 1) or any(e % 2 for e in extent):
         raise ValueError(
-            f"padding is a number, 'valid', or 'same' with stride 1 and odd kernels; got {name!r} "
-            f"with kernel {tuple(kernel)}, stride {stride}"
+            "padding is a number, 'valid', or 'same' with stride 1 and an odd kernel; "
+            f"got {name!r} with kernel {tuple(kernel)}, stride {stride}"
         )
     return extent[0] // 2, extent[1] // 2
 

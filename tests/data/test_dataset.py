@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from minigan.data import DataError, Dataset
-from minigan.data.dataset import find_name
 
 
 def pictures(n=4, dtype=np.uint8):
@@ -140,13 +139,3 @@ def test_shape_len_iteration_and_repr():
     ds = Dataset.from_array(pictures(), name="mine")
     assert (ds.shape, len(ds), len(list(ds))) == ((2, 3, 3), 4, 4)
     assert repr(ds) == "Dataset(mine: 4 x (2, 3, 3) uint8, range (-1.0, 1.0))"
-
-
-@pytest.mark.parametrize("spelling", ["fashion-mnist", "Fashion_MNIST", "FashionMNIST"])
-def test_names_are_found_in_any_spelling(spelling):
-    assert find_name(spelling, ("mnist", "fashion-mnist")) == "fashion-mnist"
-
-
-def test_an_unknown_name_suggests_the_nearest():
-    with pytest.raises(ValueError, match="did you mean 'mnist'.*known are mnist, ring"):
-        find_name("minst", ("mnist", "ring"))
