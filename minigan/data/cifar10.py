@@ -5,7 +5,6 @@ A file is a row of records of 3073 bytes: one for the label, then 3 x 32 x 32 fo
 
 from __future__ import annotations
 
-import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
 
@@ -97,6 +96,8 @@ def _read_files(folder: Path, split: str) -> dict[str, bytes] | None:
 
 def _read_archive(archive: Path, split: str) -> dict[str, bytes]:
     """The split's ``.bin`` files by path, read without unpacking the archive to disk."""
+    import tarfile
+
     found = {}
     try:
         with tarfile.open(archive) as tar:

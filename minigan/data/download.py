@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
 import os
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,6 +105,8 @@ def fetch(
     DataError
         If every mirror failed: what went wrong, and how to get the files by hand.
     """
+    import http.client  # here, as it takes 20 ms that nobody should wait for without need
+
     folder = Path(folder)
     missing = [file for file in files if not (folder / file.name).exists()]
     for number, file in enumerate(missing):
@@ -123,6 +123,8 @@ def fetch(
 
 
 def _download_file(url: str, file: RemoteFile, folder: Path) -> None:
+    import urllib.request
+
     from tqdm import tqdm
 
     partial = folder / f"{file.name}.{os.getpid()}.part"
