@@ -78,7 +78,7 @@ def _apply(record: Op, inputs: tuple[Any, ...], settings: dict[str, Any]) -> Ten
             out.data = data = data.astype(np.result_type(*floats) if floats else backend.float32)
     out.grad = out.op = out.grad_home = None
     out.inputs, out.settings = (), {}
-    out.order = next_order()
+    out.order = out.changed = next_order()
     out.requires_grad = False
     if _recording and data.dtype.kind == "f":
         for x in inputs:
@@ -292,6 +292,7 @@ def _walk_back(
         for t in reversed(graph):
             if t.op is None or id(t) not in needed or id(t) not in grads:
                 continue
+            _check_unchanged(t)
             g = grads[id(t)] if id(t) in kept else grads.pop(id(t))
             if create_graph:
                 y, inputs = t, t.inputs
@@ -307,6 +308,16 @@ def _walk_back(
                         watch(t, i, g, gx)
                     _add(grads, x, gx)
     return [grads.get(id(t)) for t in wanted]
+
+
+def _check_unchanged(t: Tensor) -> None:
+    """Rules read the inputs' data: a weight that was updated since would give a wrong gradient."""
+    for x in t.inputs:
+        if isinstance(x, Tensor) and x.op is None and x.changed > t.order:
+            raise RuntimeError(
+                f"a tensor of shape {x.shape} was changed by optimizer.step() after it had been "
+                "used: call backward() before step(), or compute the loss anew"
+            )
 
 
 def _add(grads: dict[int, Any], t: Tensor, g: Any) -> None:

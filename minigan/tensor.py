@@ -44,6 +44,7 @@ class Tensor:
 
     __slots__ = (
         "__weakref__",
+        "changed",  # when an optimiser changed this leaf's data in place, on the clock of `order`
         "data",
         "grad",
         "grad_home",  # an optimiser's flat buffer may reserve the place where .grad is kept
@@ -55,6 +56,7 @@ class Tensor:
     )
     __array_ufunc__ = None  # so that `array * tensor` asks the tensor
 
+    changed: int
     data: Array
     grad: Tensor | None
     grad_home: Array | None
@@ -88,7 +90,7 @@ class Tensor:
         self.data = backend.asarray(data.data if isinstance(data, Tensor) else data)
         self.grad = self.op = self.grad_home = None
         self.inputs, self.settings = (), {}
-        self.order = next_order()
+        self.order = self.changed = next_order()
         self.requires_grad = False
         self.requires_grad_(requires_grad)
 

@@ -683,3 +683,30 @@ def test_schedules_refuse_and_warn():
         scheduler.load_state_dict({**scheduler.state_dict(), "base_lrs": [1, 2]})
     with pytest.warns(UserWarning, match="before optimizer.step"):
         scheduler.step()
+
+
+# --------------------------------------------------------------- a graph older than the weights
+
+
+def test_walking_back_through_weights_that_were_updated_since_is_an_error():
+    w, b = mg.Parameter(np.ones(2)), mg.Parameter(np.ones(1))
+    optimizer = SGD([w, b], 0.1)
+    first, second = (w * w).sum(), (w * 3 + b).sum()
+    first.backward()
+    optimizer.step()
+    with pytest.raises(RuntimeError, match=r"shape \(2,\) was changed by optimizer.step\(\)"):
+        second.backward()
+    with pytest.raises(RuntimeError, match="compute the loss anew"):
+        mg.grad(second, w)
+    mg.grad((b * b).sum(), b)  # b had no gradient, so it is what it was
+    (w * 3 + b).sum().backward()
+
+
+def test_a_graph_may_be_walked_twice_before_the_step():
+    w = mg.Parameter(np.ones(2))
+    optimizer = SGD([w], 0.1)
+    loss = (w * w).sum()
+    loss.backward()
+    loss.backward()
+    optimizer.step()
+    np.testing.assert_allclose(w.detach().numpy(), 1 - 0.1 * 4)

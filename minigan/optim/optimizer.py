@@ -8,7 +8,7 @@ from typing import Any
 from .. import backend
 from ..autograd import enable_grad
 from ..backend import Array, device_of, module_of
-from ..tensor import Tensor
+from ..tensor import Tensor, next_order
 from .flat import Flat, flatten, restore, states_of
 
 BLOCK = 1 << 16  # elements updated at a time: all that an update touches stays in the CPU's cache
@@ -138,6 +138,10 @@ class Optimizer:
                             group, t, flat.data[block], flat.grad[block], averages,
                             *flat.scratch(block.stop - a),
                         )  # fmt: skip
+        now = next_order()
+        for p in (p for group in self.param_groups for p in group["params"]):
+            if p.grad is not None:
+                p.changed = now  # a graph that read its old values must not be walked any more
         self._has_stepped = True
         return loss
 
