@@ -315,8 +315,8 @@ def _check_unchanged(t: Tensor) -> None:
     for x in t.inputs:
         if isinstance(x, Tensor) and x.op is None and x.changed > t.order:
             raise RuntimeError(
-                f"a tensor of shape {x.shape} was changed by optimizer.step() after it had been "
-                "used: call backward() before step(), or compute the loss anew"
+                f"a tensor of shape {x.shape} was changed in place, by optimizer.step() or -=, "
+                "after it had been used: call backward() before that, or compute the loss anew"
             )
 
 

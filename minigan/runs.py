@@ -82,6 +82,10 @@ class Config:
         """The options that are not None, over the recipe, over the defaults."""
         given = {k: v for k, v in given.items() if v is not None}
         asked = cls(**given)
+        if "image_size" in given and asked.data in datasets.NAMES:
+            raise ValueError(
+                f"image_size is for folders of pictures; {asked.data} has its own size"
+            )
         for key in ((asked.data, asked.model), (None, asked.model)):
             given = RECIPES.get(key, {}) | given
         return cls(**given)

@@ -44,7 +44,7 @@ class Tensor:
 
     __slots__ = (
         "__weakref__",
-        "changed",  # when an optimiser changed this leaf's data in place, on the clock of `order`
+        "changed",  # when this leaf's data was last changed in place, on the clock of `order`
         "data",
         "grad",
         "grad_home",  # an optimiser's flat buffer may reserve the place where .grad is kept
@@ -186,7 +186,15 @@ class Tensor:
         return Tensor(self.data)
 
     def __bool__(self) -> bool:
+        if self.data.size != 1:
+            raise ValueError(
+                f"True or False needs exactly one element, got shape {self.shape}: ask "
+                "tensor.data.all() or tensor.data.any()"
+            )
         return bool(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
 
     def __float__(self) -> float:
         return float(self.item())

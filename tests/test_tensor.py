@@ -645,3 +645,50 @@ def test_a_chain_of_50_000_operations(create_graph, collector_off):
     del y, g
     assert middle() is None
     assert time.perf_counter() - start < 20
+
+
+# ------------------------------------------------------------------------------------- in place
+
+
+def test_a_leaf_is_updated_in_place_under_no_grad():
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+    memory, same = w.data, w
+    (w * w).sum().backward()
+    with mg.no_grad():
+        w -= 0.5 * w.grad
+    assert w is same and w.data is memory and w.requires_grad
+    np.testing.assert_array_equal(w.data, [0, 0])
+    with mg.no_grad():
+        w += 3
+        w *= 2
+        w /= 4
+    np.testing.assert_array_equal(w.data, [1.5, 1.5])
+
+
+def test_a_leaf_that_requires_grad_is_not_changed_while_recording():
+    w = mg.tensor([1.0], requires_grad=True)
+    with pytest.raises(RuntimeError, match="only inside `with no_grad"):
+        w -= 1
+
+
+def test_a_graph_that_used_the_old_value_is_refused():
+    w = mg.tensor([1.0], requires_grad=True)
+    loss = (w * w).sum()
+    with mg.no_grad():
+        w -= 0.1
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()
+
+
+def test_what_was_computed_is_not_changed_in_place():
+    w = mg.tensor([1.0], requires_grad=True)
+    y = before = w * 2
+    y += 1
+    y.sum().backward()
+    assert before.item() == 2 and y.item() == 3 and w.grad.item() == 2
+
+
+def test_a_single_element_is_formatted_as_a_number():
+    assert f"{mg.tensor(1.25):.1f}" == "1.2" and "1.25" in f"{mg.tensor([1.25, 2])}"
+    with pytest.raises(ValueError, match="exactly one element"):
+        bool(mg.tensor([1.0, 2.0]))

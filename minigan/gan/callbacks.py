@@ -138,10 +138,10 @@ class Progress(Callback):
         """Open the bar."""
         from tqdm.auto import tqdm
 
-        per_epoch = game.steps_per_epoch
+        batches = game.batches_per_epoch
         self._epochs = epochs
         self._bar = tqdm(
-            total=epochs * per_epoch if per_epoch else None,
+            total=epochs * batches // game.d_steps if batches else None,
             initial=game.step,
             unit="step",
             mininterval=0.2,

@@ -94,7 +94,7 @@ class Minimax:
         self.epoch = 0  # finished passes over the data
         self.step = 0  # updates of G
         self.d_updates = 0
-        self.steps_per_epoch: int | None = None  # known once fit() has seen the data
+        self.batches_per_epoch: int | None = None  # known once fit() has seen the data
 
     # ---------------------------------------------------------------------------- the two steps
 
@@ -114,8 +114,8 @@ class Minimax:
         with no_grad():
             fake = self.generator(z)
         # 3. D(x) and D(G(z)), each in a pass of its own: batch norm must not mix them
-        real_logits = self.discriminator(real)
-        fake_logits = self.discriminator(fake)
+        real_logits = self._judge(real)
+        fake_logits = self._judge(fake)
         # 4. the loss: -log D(x) - log(1 - D(G(z)))
         loss = self.objective.discriminator_loss(real_logits, fake_logits)
         value = self._finite(loss, "discriminator")
@@ -138,7 +138,7 @@ class Minimax:
         fake = self.generator(z)
         with _frozen(self.discriminator):
             # 3. D(G(z)): D judges but does not learn, so its weights need no gradient
-            logits = self.discriminator(fake)
+            logits = self._judge(fake)
             # 4. the loss: -log D(G(z)), or log(1 - D(G(z))) in the minimax game
             loss = self.objective.generator_loss(logits)
             value = self._finite(loss, "generator")
@@ -150,6 +150,16 @@ class Minimax:
         if self.ema is not None:
             self.ema.update()
         return {"g_loss": value}
+
+    def _judge(self, samples: Tensor) -> Tensor:
+        """D's logits of the samples, one each."""
+        logits = self.discriminator(samples)
+        if logits.shape not in ((len(samples), 1), (len(samples),)):
+            raise ValueError(
+                f"expected one logit per sample from the discriminator, ({len(samples)}, 1), "
+                f"got {logits.shape}"
+            )
+        return logits
 
     def _finite(self, loss: Tensor, network: str) -> float:
         value = loss.item()
@@ -188,7 +198,7 @@ class Minimax:
             callbacks = (history, *callbacks)
         self._check_range(getattr(loader, "dataset", None))
         if isinstance(loader, Sized):
-            self.steps_per_epoch = len(loader) // self.d_steps
+            self.batches_per_epoch = len(loader)
         self.generator.train()
         self.discriminator.train()
         with ExitStack() as stack:
@@ -206,7 +216,12 @@ class Minimax:
     def _play_epoch(self, batches: Iterable[Any], callbacks: Sequence[Callback]) -> None:
         before = self.d_updates
         for batch in batches:
-            real = batch[0] if isinstance(batch, tuple) else batch
+            real = batch[0] if isinstance(batch, (tuple, list)) else batch
+            if not isinstance(real, Tensor):
+                raise TypeError(
+                    f"expected batches of Tensors, got {type(real).__name__}: give "
+                    "DataLoader(dataset, batch_size=64, shuffle=True)"
+                )
             d = self.step_discriminator(real)
             if self.d_updates % self.d_steps == 0:
                 g = self.step_generator(len(real))

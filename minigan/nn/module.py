@@ -269,6 +269,10 @@ class Module:
         """All floating parameters and buffers as float64."""
         return self.to(dtype="float64")
 
+    def register_buffer(self, name: str, tensor: Tensor) -> None:
+        """Set a buffer as an attribute; the same as ``self.name = Buffer(tensor)``."""
+        setattr(self, name, Buffer(tensor))
+
     def register_forward_hook(self, hook: Callable[..., Any]) -> HookHandle:
         """Call ``hook(module, inputs, output)`` after every forward.
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from .. import backend
-from ..autograd import cast
-from ..tensor import Tensor
+from ..autograd import cast, is_grad_enabled, no_grad
+from ..tensor import Tensor, next_order
 from .conv import conv1d, conv2d, conv_transpose2d, windows
 from .create import (
     arange,
@@ -164,7 +164,30 @@ def _comparable(function: Any) -> Any:
     return compare
 
 
+def _in_place(function: Any) -> Any:
+    """``p -= lr * p.grad`` under ``no_grad`` changes a leaf itself; what was computed is not."""
+
+    def update(self: Tensor, other: Any) -> Tensor:
+        if not self.is_leaf:
+            return function(self, other)
+        if self.requires_grad and is_grad_enabled():
+            raise RuntimeError(
+                "a leaf that requires grad is changed in place only inside `with no_grad():`, "
+                "because that change could not be differentiated"
+            )
+        with no_grad():
+            self.data[...] = function(self, other).data
+        self.changed = next_order()
+        return self
+
+    return update
+
+
 _OPERATORS: dict[str, Any] = {
+    "__iadd__": _in_place(add),
+    "__isub__": _in_place(sub),
+    "__imul__": _in_place(mul),
+    "__itruediv__": _in_place(div),
     "__add__": add,
     "__radd__": _reflected(add),
     "__sub__": sub,

@@ -449,3 +449,21 @@ def test_fakes_that_do_not_fit_d_name_the_layer_and_both_shapes():
         game.fit([pictures()], epochs=1)
     assert str(error.value).startswith("layer '")
     assert "Linear(in_features=32" in str(error.value)
+
+
+def test_a_discriminator_with_two_outputs_is_refused():
+    d = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+    g = mg.zoo.mlp.generator((1, 8, 8), 4, [8])
+    with pytest.raises(ValueError, match=r"one logit per sample.*got \(8, 2\)"):
+        Minimax(g, d).step_discriminator(pictures())
+
+
+def test_a_data_set_without_a_loader_is_refused():
+    with pytest.raises(TypeError, match="got ndarray: give DataLoader"):
+        dcgan_game().fit(mg.data.digits().subset(range(8)), 1)
+
+
+def test_steps_are_counted_across_epochs():
+    game = dcgan_game(d_steps=3)
+    loader = DataLoader(mg.data.digits().subset(range(32)), 8)  # 4 batches an epoch
+    assert len(game.fit(loader, 3)) == 4 == 3 * game.batches_per_epoch // 3
