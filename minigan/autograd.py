@@ -74,7 +74,8 @@ def _apply(record: Op, inputs: tuple[Any, ...], settings: dict[str, Any]) -> Ten
     out.data = data = module_of(data).asarray(data)
     if data.dtype.kind == "f" and data.dtype != backend.float32 and record.name != "cast":
         floats = [a.dtype for a in arrays if backend.is_array(a) and a.dtype.kind == "f"]
-        if data.dtype not in floats:  # integers never widen floats; alone they give the default
+        # integers never widen floats, and alone they give the default; only a cast may widen
+        if data.dtype not in floats:
             out.data = data = data.astype(np.result_type(*floats) if floats else backend.float32)
     out.grad = out.op = out.grad_home = None
     out.inputs, out.settings = (), {}

@@ -630,3 +630,10 @@ def test_an_interrupted_run_says_how_to_continue():
     assert err.splitlines()[-1] == "minigan: interrupted; continue with: minigan train --resume run"
     assert "Traceback" not in err
     assert json.loads(Path("run/config.json").read_text())["epochs"] == 5000
+
+
+def test_the_package_is_the_command():
+    command = [sys.executable, "-m", "minigan", "sample", "nowhere"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "minigan: nowhere is not a run: it has no config.json\n"

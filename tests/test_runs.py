@@ -342,3 +342,9 @@ def test_a_run_can_be_moved():
     train("--resume", "there", "--epochs", 2)
     train("--epochs", 2, "--out", "whole")
     same_run("there", "whole")
+
+
+def test_a_picture_size_is_for_folders():
+    with pytest.raises(ValueError, match="image_size is for folders of pictures; digits has its"):
+        Config.of(data="digits", image_size=64)
+    assert Config.of(data="no-such-folder", image_size=64).image_size == 64

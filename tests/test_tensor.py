@@ -692,3 +692,20 @@ def test_a_single_element_is_formatted_as_a_number():
     assert f"{mg.tensor(1.25):.1f}" == "1.2" and "1.25" in f"{mg.tensor([1.25, 2])}"
     with pytest.raises(ValueError, match="exactly one element"):
         bool(mg.tensor([1.0, 2.0]))
+
+
+def test_a_sum_of_losses_keeps_its_graph():
+    w, total = mg.tensor([2.0], requires_grad=True), mg.tensor(0.0)
+    for _ in range(3):
+        total += (w * w).sum()
+    total.backward()
+    assert total.item() == 12 and w.grad.item() == 12
+
+
+def test_integers_are_not_changed_to_fractions_in_place():
+    count = same = mg.tensor([1, 2])
+    count += 1
+    assert count is same and count.tolist() == [2, 3]
+    with pytest.raises(TypeError, match="int64 can not hold fractions"):
+        count += 0.5
+    assert count.tolist() == [2, 3]

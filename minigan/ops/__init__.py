@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import backend
-from ..autograd import cast, is_grad_enabled, no_grad
+from ..autograd import cast, is_grad_enabled
 from ..tensor import Tensor, next_order
 from .conv import conv1d, conv2d, conv_transpose2d, windows
 from .create import (
@@ -165,7 +165,7 @@ def _comparable(function: Any) -> Any:
 
 
 def _in_place(function: Any) -> Any:
-    """``p -= lr * p.grad`` under ``no_grad`` changes a leaf itself; what was computed is not."""
+    """``p -= lr * p.grad`` under ``no_grad`` changes leaf p itself; ``total += loss`` records."""
 
     def update(self: Tensor, other: Any) -> Tensor:
         if not self.is_leaf:
@@ -175,8 +175,12 @@ def _in_place(function: Any) -> Any:
                 "a leaf that requires grad is changed in place only inside `with no_grad():`, "
                 "because that change could not be differentiated"
             )
-        with no_grad():
-            self.data[...] = function(self, other).data
+        result = function(self, other)
+        if result.requires_grad:
+            return result
+        if result.dtype.kind == "f" and self.dtype.kind != "f":
+            raise TypeError(f"{self.dtype} can not hold fractions: make it a float tensor first")
+        self.data[...] = result.data
         self.changed = next_order()
         return self
 

@@ -279,3 +279,10 @@ def test_repr():
         "  (2): Linear(in_features=8, out_features=1, bias=True)",
         ")",
     ]
+
+
+def test_register_buffer_sets_an_attribute_that_is_state_and_not_learned():
+    module = nn.Module()
+    module.register_buffer("mean", mg.tensor([1.0, 2.0]))
+    assert isinstance(module.mean, nn.Buffer) and list(module.state_dict()) == ["mean"]
+    assert not list(module.parameters())
