@@ -177,11 +177,11 @@ def backward(
     create_graph : bool
         Record the gradients too, so that they can be differentiated again.
     """
-    leaves = [t for t in _ancestors([tensor]) if t.op is None]
+    leaves = [t for t in ancestors([tensor]) if t.op is None]
     if not leaves:
         raise RuntimeError("backward() on a tensor that does not depend on any requires_grad")
-    cotangents = _cotangents([tensor], [gradient])
-    found = _walk_back([tensor], cotangents, leaves, create_graph)
+    cotangents = starting_gradients([tensor], [gradient])
+    found = walk_back([tensor], cotangents, leaves, create_graph)
     for leaf, g in zip(leaves, found, strict=True):
         if g is not None:
             _accumulate(leaf, g)
@@ -224,7 +224,7 @@ def grad(
     given = [None] * len(outs) if grad_outputs is None else _as_list(grad_outputs)
     if len(given) != len(outs):
         raise ValueError(f"expected {len(outs)} grad_outputs, one per output, got {len(given)}")
-    found = _walk_back(outs, _cotangents(outs, given), ins, create_graph)
+    found = walk_back(outs, starting_gradients(outs, given), ins, create_graph)
     if not allow_unused and any(g is None for g in found):
         raise RuntimeError(
             f"grad(): input {[g is None for g in found].index(True)} was not used to compute the "
@@ -237,7 +237,7 @@ def _as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def _cotangents(outputs: Iterable[Tensor], given: Iterable[Any]) -> list[Tensor]:
+def starting_gradients(outputs: Iterable[Tensor], given: Iterable[Any]) -> list[Tensor]:
     """The gradient to start from at each output, checked."""
     result = []
     for out, g in zip(outputs, given, strict=True):
@@ -255,7 +255,7 @@ def _cotangents(outputs: Iterable[Tensor], given: Iterable[Any]) -> list[Tensor]
     return result
 
 
-def _ancestors(outputs: Iterable[Tensor]) -> list[Tensor]:
+def ancestors(outputs: Iterable[Tensor]) -> list[Tensor]:
     """Every tensor that requires grad and leads to ``outputs``, inputs before outputs."""
     todo = [t for t in outputs if t.requires_grad]
     seen = {id(t): t for t in todo}
@@ -267,7 +267,7 @@ def _ancestors(outputs: Iterable[Tensor]) -> list[Tensor]:
     return sorted(seen.values(), key=lambda t: t.order)
 
 
-def _walk_back(
+def walk_back(
     outputs: Sequence[Tensor],
     cotangents: Sequence[Tensor],
     wanted: Sequence[Tensor],
@@ -278,7 +278,7 @@ def _walk_back(
 
     ``watch(t, i, g, gx)`` is told of each rule's use: t's gradient g gave gx to its input i.
     """
-    graph = _ancestors(outputs)
+    graph = ancestors(outputs)
     needed = {id(t) for t in wanted}  # no work for gradients that nobody asked for
     for t in graph:
         if any(id(x) in needed for x in t.inputs):

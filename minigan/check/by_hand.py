@@ -30,7 +30,7 @@ from ..tensor import Tensor
 from . import numeric
 from .causes import Hypothesis, Point, explanations, index
 from .causes.names import DETACHED
-from .subject import CheckError, Subject, _float64
+from .subject import CheckError, Subject, as_float64
 from .table import Table
 
 Array = Any
@@ -322,7 +322,7 @@ def _inputs(f: Callable[..., Any], at: Any, wrt: int | str | None) -> tuple[dict
         )
     if not plain[wrt].size:
         raise CheckError(f"input {wrt!r} has no elements: its shape is {plain[wrt].shape}")
-    floats = {n: _float64(a, f"input {n!r}") for n, a in plain.items() if a.dtype.kind == "f"}
+    floats = {n: as_float64(a, f"input {n!r}") for n, a in plain.items() if a.dtype.kind == "f"}
     return {name: floats.get(name, array) for name, array in plain.items()}, wrt
 
 
@@ -372,7 +372,7 @@ def _recorded(
     start = np.ones(y.shape) if cotangent is None else _plain(cotangent, "the cotangent")
     if start.shape != y.shape:
         raise CheckError(_misfit("the cotangent", start.shape, "f's output", y.shape))
-    point = Point(inputs, wrt, y, Tensor(_float64(start.astype(float64), "the cotangent")))
+    point = Point(inputs, wrt, y, Tensor(as_float64(start.astype(float64), "the cotangent")))
     if not np.isfinite(point.right).all():
         raise CheckError(
             f"autograd's gradient of {wrt!r} is NaN or infinite at this point (as of sqrt or log "
@@ -387,4 +387,4 @@ def _claim(claimed: Any, at: Any, arrays: dict[str, Array]) -> Array:
     array = _plain(claimed, "the claimed gradient")
     if array.dtype.kind != "f":
         array = array.astype(float64)
-    return _float64(array, "the claimed gradient")
+    return as_float64(array, "the claimed gradient")

@@ -167,8 +167,8 @@ def explain(output: Tensor, wrt: Any = None, gradient: Any = None) -> Explanatio
         steps.append(Step(t, i, g, gx, list(before)))
         before.append(gx)
 
-    start = autograd._cotangents([output], [gradient])
-    found = autograd._walk_back([output], start, wanted, False, watch)
+    start = autograd.starting_gradients([output], [gradient])
+    found = autograd.walk_back([output], start, wanted, False, watch)
     result = Explanation(output, steps, named)
     result.gradients = {
         named.get(id(x), "unused"): g for x, g in zip(wanted, found, strict=True) if g is not None
@@ -202,7 +202,7 @@ def _named(wrt: Any) -> dict[str, Tensor]:
 
 
 def _leaves(outputs: list[Tensor]) -> list[Tensor]:
-    return [t for t in autograd._ancestors(outputs) if t.op is None]
+    return [t for t in autograd.ancestors(outputs) if t.op is None]
 
 
 # ----------------------------------------------------------------------------- values and formulas

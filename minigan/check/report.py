@@ -56,7 +56,7 @@ class Block(NamedTuple):
         tolerance = SAFETY * error + ROUNDING * largest
         undecided = ~kink & ~(tolerance <= RESOLUTION * max(largest, 1e-3 * size))
         if largest < zero:
-            tolerance, undecided = tolerance + zero, kink & False
+            tolerance, undecided = tolerance + zero, np.zeros_like(kink)
         tolerance = tolerance + atol + rtol * np.abs(value)
         apart = np.abs(analytic - value)
         method = estimate.method

@@ -43,7 +43,7 @@ class Subject:
         if not self._places:
             raise CheckError("there is nothing to differentiate in: give inputs, or wrt=")
         given = [self.inputs[p] if isinstance(p, int) else p for p in self._places]
-        self.arrays = [_float64(v, n) for v, n in zip(given, self.names, strict=True)]
+        self.arrays = [as_float64(v, n) for v, n in zip(given, self.names, strict=True)]
         self._devices = [v.device if isinstance(v, Tensor) else None for v in given]
         for position in (p for p in self._places if isinstance(p, int)):
             self.inputs[position] = None  # filled in by at()
@@ -182,7 +182,7 @@ def _tensors(result: Any) -> list[Tensor]:
     return [y for y in many if y.dtype.kind in "fc"] or many
 
 
-def _float64(value: Any, name: str) -> np.ndarray:
+def as_float64(value: Any, name: str) -> np.ndarray:
     """``value`` as a copy on the host, if it can be differentiated in."""
     if isinstance(value, float) and not isinstance(value, np.generic):
         value = np.float64(value)

@@ -120,7 +120,7 @@ class Point:
         """The tensors through which x reaches the output, x first."""
         reached = {id(self.x)}
         graph = [self.x]
-        for t in autograd._ancestors([self.output]):
+        for t in autograd.ancestors([self.output]):
             if any(id(x) in reached for x in t.inputs):
                 reached.add(id(t))
                 graph.append(t)
