@@ -16,7 +16,8 @@ themselves, which gives second and higher derivatives of everything without anot
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from . import backend
@@ -24,13 +25,16 @@ from .backend import Array, module_of, np
 from .tensor import Op, Tensor, next_order
 
 _recording = True
+_new = Tensor.__new__
+_FLOAT32 = backend.float32
+_READY = {int, float, bool, np.ndarray}
 
 
 # ---------------------------------------------------------------------------- recording functions
 
 
 def op(
-    *rules: Callable[..., Any] | None, latex: str
+    *rules: Callable[..., Any] | None, latex: str, joint: Callable[..., Any] | None = None
 ) -> Callable[[Callable[..., Array]], Callable[..., Any]]:
     """Make a function of arrays differentiable by giving one gradient rule per input.
 
@@ -42,20 +46,51 @@ def op(
         than rules, the last one serves for the rest and is told the input's number as ``i=``.
     latex : str
         The rules as a formula, with a bar for "gradient with respect to".
+    joint : callable ``joint(g, y, *inputs, wanted, **settings)``
+        Instead of rules, where they would share most of their work: gives a tuple of gradients, one
+        per input; those for which ``wanted`` is False may be None.
 
     The decorated function takes its inputs (arrays, tensors, Python numbers) by position and its
     settings (``dim``, ``stride`` …) by keyword.
     """
 
     def decorate(forward: Callable[..., Array]) -> Callable[..., Any]:
-        record = Op(forward.__name__.strip("_"), forward, rules, latex)
+        record = Op(forward.__name__.strip("_"), forward, rules, latex, joint)
+        if joint is not None:
+            record.rules = _parts(joint, forward)
 
         @functools.wraps(forward)
         def function(*inputs: Any, **settings: Any) -> Any:
             for x in inputs:
                 if isinstance(x, Tensor):
-                    return _apply(record, inputs, settings)
-            return forward(*inputs, **settings)
+                    break
+            else:
+                return forward(*inputs, **settings)
+            arrays, required = [], False
+            for x in inputs:
+                if isinstance(x, Tensor):
+                    arrays.append(x.data)
+                    if x.requires_grad:
+                        required = True
+                else:
+                    arrays.append(x if type(x) in _READY else _constant(x))
+            try:
+                data = record.forward(*arrays, **settings)
+            except (ValueError, TypeError) as error:
+                raise _explained(error, record, arrays) from None
+            if type(data) not in backend.array_types or data.dtype is not _FLOAT32:
+                data = _settled(data, record, arrays)
+            out = _new(Tensor)
+            out.data = data
+            out.grad = out.grad_home = None
+            out.order = out.changed = next_order()
+            if required and _recording and data.dtype.kind == "f":
+                out.requires_grad = True
+                out.op, out.inputs, out.settings = record, inputs, settings
+            else:
+                out.requires_grad = False
+                out.op, out.inputs, out.settings = None, (), {}
+            return out
 
         function.op = record  # type: ignore[attr-defined]
         return function
@@ -63,31 +98,27 @@ def op(
     return decorate
 
 
-def _apply(record: Op, inputs: tuple[Any, ...], settings: dict[str, Any]) -> Tensor:
-    """The value as a tensor, with the record of how it was made if anybody will ask."""
-    arrays = [x.data if isinstance(x, Tensor) else _constant(x) for x in inputs]
-    try:
-        data = record.forward(*arrays, **settings)
-    except (ValueError, TypeError) as error:
-        raise _explained(error, record, arrays) from None
-    out = Tensor.__new__(Tensor)
-    out.data = data = module_of(data).asarray(data)
+def _parts(joint: Callable[..., Any], forward: Callable[..., Array]) -> tuple[Any, ...]:
+    """A joint rule as one rule per input, for those who ask for one."""
+    kinds = [p.kind for p in inspect.signature(forward).parameters.values()]
+
+    def part(i: int, g: Any, y: Any, *inputs: Any, **settings: Any) -> Any:
+        wanted = tuple(j == i for j in range(len(inputs)))
+        return joint(g, y, *inputs, wanted=wanted, **settings)[i]
+
+    count = kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return tuple(functools.partial(part, i) for i in range(count))
+
+
+def _settled(data: Any, record: Op, arrays: Sequence[Any]) -> Array:
+    """A function's value as an array, in the dtype that its operands give."""
+    data = module_of(data).asarray(data)  # NumPy gives scalars where no axis is left
     if data.dtype.kind == "f" and data.dtype != backend.float32 and record.name != "cast":
         floats = [a.dtype for a in arrays if backend.is_array(a) and a.dtype.kind == "f"]
         # integers never widen floats, and alone they give the default; only a cast may widen
         if data.dtype not in floats:
-            out.data = data = data.astype(np.result_type(*floats) if floats else backend.float32)
-    out.grad = out.op = out.grad_home = None
-    out.inputs, out.settings = (), {}
-    out.order = out.changed = next_order()
-    out.requires_grad = False
-    if _recording and data.dtype.kind == "f":
-        for x in inputs:
-            if isinstance(x, Tensor) and x.requires_grad:
-                out.requires_grad = True
-                out.op, out.inputs, out.settings = record, inputs, settings
-                break
-    return out
+            data = data.astype(np.result_type(*floats) if floats else backend.float32)
+    return data
 
 
 def _constant(x: Any) -> Any:
@@ -300,15 +331,29 @@ def walk_back(
             else:
                 y = t.data
                 inputs = tuple(x.data if isinstance(x, Tensor) else x for x in t.inputs)
-            last = len(t.op.rules) - 1
-            for i, x in enumerate(t.inputs):
-                if id(x) in needed and (rule := t.op.rules[min(i, last)]) is not None:
-                    number = {"i": i} if len(inputs) > last + 1 else {}
-                    gx = _fit(rule(g, y, *inputs, **number, **t.settings), x, t.op)
-                    if watch is not None:
-                        watch(t, i, g, gx)
-                    _add(grads, x, gx)
+            for i, gx in _input_gradients(t, g, y, inputs, needed):
+                gx = _fit(gx, t.inputs[i], t.op)
+                if watch is not None:
+                    watch(t, i, g, gx)
+                _add(grads, t.inputs[i], gx)
     return [grads.get(id(t)) for t in wanted]
+
+
+def _input_gradients(
+    t: Tensor, g: Any, y: Any, inputs: tuple[Any, ...], needed: set[int]
+) -> Iterator[tuple[int, Any]]:
+    """By t's rules, (i, gradient) of each input i that is needed and has one."""
+    record, wanted = t.op, tuple(id(x) in needed for x in t.inputs)
+    assert record is not None
+    if record.joint is not None:
+        found = record.joint(g, y, *inputs, wanted=wanted, **t.settings)
+        yield from ((i, gx) for i, gx in enumerate(found) if wanted[i] and gx is not None)
+        return
+    last = len(record.rules) - 1
+    for i, asked in enumerate(wanted):
+        if asked and (rule := record.rules[min(i, last)]) is not None:
+            number = {"i": i} if len(inputs) > last + 1 else {}
+            yield i, rule(g, y, *inputs, **number, **t.settings)
 
 
 def _check_unchanged(t: Tensor) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from . import backend
 from .backend import Array, module_of, np
@@ -13,13 +14,18 @@ from .backend import Array, module_of, np
 next_order = itertools.count().__next__  # inputs are older than outputs: that sorts every graph
 
 
-class Op(NamedTuple):
-    """What the graph knows of a function: its name, value, gradient rules, and their formula."""
+@dataclass(slots=True, eq=False)
+class Op:
+    """What the graph knows of a function: its name, value, gradient rules, and their formula.
+
+    The fields are read at every use, so that the profiler can put timed functions in their place.
+    """
 
     name: str
     forward: Callable[..., Array]
     rules: tuple[Callable[..., Any] | None, ...]
     latex: str
+    joint: Callable[..., Any] | None = None  # all the rules in one function
 
 
 class Tensor:

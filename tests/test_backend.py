@@ -156,7 +156,7 @@ def fake_cupy(gpus=1, error=None):
 @pytest.fixture
 def cupy_is(monkeypatch):
     """A function that decides what ``import cupy`` gives; an exception is raised instead."""
-    monkeypatch.setattr(backend, "_MODULES", dict(backend._MODULES))
+    monkeypatch.setattr(backend, "array_types", dict(backend.array_types))
     monkeypatch.setattr(backend, "_default_device", "cpu")
     real_import = importlib.import_module
 

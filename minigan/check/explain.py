@@ -101,7 +101,7 @@ class Explanation:
         rule = record.rules[min(step.i, len(record.rules) - 1)]
         formulas = record.latex.split(r", \quad ")
         formula = formulas[min(step.i, len(formulas) - 1)]
-        letters = _letters(rule, len(t.inputs))
+        letters = _letters(record.joint or rule, len(t.inputs))
         operands = dict(zip(letters, t.inputs, strict=False))
         known = {
             a: x for a, x in operands.items() if id(x) in self.names or np.size(_array(x)) == 1

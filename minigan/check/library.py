@@ -87,6 +87,7 @@ def _examples() -> Iterator[Example]:
     yield example("softmax", lambda x: ops.softmax(x, 1), _any(2, 3))
     yield example("log_softmax", lambda x: ops.log_softmax(x, 1), _any(2, 3))
     yield example("standardize", lambda x: ops.standardize(x, (0, 2)), _any(3, 2, 2))
+    yield example("batch_norm", ops.batch_norm, _any(3, 2, 2), _any(2), _any(2))
 
     yield example("matmul", ops.matmul, _any(2, 2, 3), _any(2, 3, 2))
     yield example("outer", ops.outer, _any(3), _any(2))
@@ -122,6 +123,9 @@ def _examples() -> Iterator[Example]:
         lambda x, e: _conv2d_weight(x, e, groups=1, **{**_WINDOW, "stride": (2, 2)}),
         _any(2, 2, 4, 4),
         _any(2, 2, 3, 2),
+    )
+    yield example(
+        "lstm", lambda *a: ops.lstm(*a)[0], _any(3, 2, 8), _any(8, 2), _any(2, 2), _any(2, 2)
     )
     yield example("conv1d", ops.conv1d, _any(2, 2, 5), _any(2, 2, 3))
     yield example("windows", lambda x: ops.windows(x, 2, 2, 1), _any(1, 2, 3, 4))

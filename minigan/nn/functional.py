@@ -150,6 +150,8 @@ def batch_norm(
     mean, variance = stats = ops.batch_stats(x.data, axes)
     _track(running_mean, mean.reshape(-1), momentum)
     _track(running_var, variance.reshape(-1) * (n / (n - 1)), momentum)
+    if weight is not None and bias is not None:
+        return ops.batch_norm(x, weight, bias, eps, stats)
     return _affine(ops.standardize(x, axes, eps, stats), weight, bias)
 
 

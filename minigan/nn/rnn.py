@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from .. import ops
@@ -105,35 +104,35 @@ class _Recurrent(Module):
         return y, self._as_given(last)
 
     def _run(self, x: Tensor, state: Any) -> tuple[Tensor, State]:
-        axis = 1 if self.batch_first else 0
-        start = self._start(x, x.shape[1 - axis], state)
-        sequence: Sequence[Tensor] = ops.unbind(x, axis)
+        start = self._start(x, x.shape[0 if self.batch_first else 1], state)
+        sequence = x.transpose(0, 1) if self.batch_first else x
         last, directions = [], 2 if self.bidirectional else 1
         for i in range(0, len(self._suffixes), directions):
             if i and self.dropout and self.training:
-                sequence = ops.unbind(F.dropout(ops.stack(sequence), self.dropout))
+                sequence = F.dropout(sequence, self.dropout)
             outputs, end = self._read(sequence, self._suffixes[i], start[i])
             last.append(end)
             if self.bidirectional:
-                backwards, end = self._read(sequence[::-1], self._suffixes[i + 1], start[i + 1])
+                backwards, end = self._read(sequence.flip(0), self._suffixes[i + 1], start[i + 1])
                 last.append(end)
-                outputs = [ops.cat(pair, 1) for pair in zip(outputs, backwards[::-1], strict=True)]
+                outputs = ops.cat([outputs, backwards.flip(0)], 2)
             sequence = outputs
-        return ops.stack(sequence, axis), tuple(ops.stack(s) for s in zip(*last, strict=True))
+        ends = tuple(ops.stack(s) for s in zip(*last, strict=True))
+        return sequence.transpose(0, 1) if self.batch_first else sequence, ends
 
-    def _read(
-        self, sequence: Sequence[Tensor], suffix: str, state: State
-    ) -> tuple[list[Tensor], State]:
-        """One layer in one direction: its outputs h, and the last state."""
-        w_ih, w_hh = getattr(self, f"weight_ih{suffix}"), getattr(self, f"weight_hh{suffix}")
-        b_ih, b_hh = (
-            getattr(self, f"bias_{kind}{suffix}") if self.bias else None for kind in ("ih", "hh")
-        )
+    def _weights(self, suffix: str) -> tuple[Any, ...]:
+        """W_i, b_i, W_h, b_h of one layer in one direction."""
+        names = ("weight_ih", "bias_ih", "weight_hh", "bias_hh")
+        return tuple(getattr(self, name + suffix, None) for name in names)
+
+    def _read(self, sequence: Tensor, suffix: str, state: State) -> tuple[Tensor, State]:
+        """One layer in one direction: its outputs h (L, N, H), and the last state."""
+        w_ih, b_ih, w_hh, b_hh = self._weights(suffix)
         outputs = []
-        for x in sequence:
-            state = self.step(linear(x, w_ih, b_ih), linear(state[0], w_hh, b_hh), state)
+        for from_input in ops.unbind(linear(sequence, w_ih, b_ih)):  # one product for all steps
+            state = self.step(from_input, linear(state[0], w_hh, b_hh), state)
             outputs.append(state[0])
-        return outputs, state
+        return ops.stack(outputs), state
 
     def _start(self, x: Tensor, n: int, state: Any) -> list[State]:
         """The first state of every layer and direction."""
@@ -208,7 +207,7 @@ class LSTM(_Recurrent):
     gates = 4
     states = 2
 
-    def step(self, from_input: Tensor, from_state: Tensor, state: State) -> State:
-        write, keep, new, show = chunk(from_input + from_state, 4, 1)
-        cell = sigmoid(keep) * state[1] + sigmoid(write) * tanh(new)
-        return sigmoid(show) * tanh(cell), cell
+    def _read(self, sequence: Tensor, suffix: str, state: State) -> tuple[Tensor, State]:
+        w_ih, b_ih, w_hh, b_hh = self._weights(suffix)
+        h, c = ops.lstm(linear(sequence, w_ih, b_ih if b_ih is None else b_ih + b_hh), w_hh, *state)
+        return h, (h[-1], c[-1])

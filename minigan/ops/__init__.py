@@ -66,7 +66,7 @@ from .elementwise import (
 )
 from .linalg import linear, matmul, outer
 from .loss import bce, bce_with_logits
-from .norm import batch_stats, standardize
+from .norm import batch_norm, batch_stats, standardize
 from .reduce import (
     amax,
     amin,
@@ -83,6 +83,7 @@ from .reduce import (
     sum,
     var,
 )
+from .rnn import lstm
 from .shape import (
     cat,
     chunk,

@@ -11,7 +11,7 @@ from ..backend import Array, device_of, module_of
 from ..tensor import Tensor, next_order
 from .flat import Flat, flatten, restore, states_of
 
-BLOCK = 1 << 16  # elements updated at a time: all that an update touches stays in the CPU's cache
+BLOCK = 1 << 17  # elements updated at a time: all that an update touches stays in the CPU's cache
 
 
 class Optimizer:

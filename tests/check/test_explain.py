@@ -58,7 +58,7 @@ def test_gradients_are_autograds_own():
     ):
         np.testing.assert_array_equal(found.gradients[name], g.numpy())
     told = found.text()
-    assert "standardize(" in told and "grad(0.weight)" in told and "rms" in told
+    assert "batch_norm(" in told and "grad(0.weight)" in told and "rms" in told
     assert "0.weight" in found.html() and "<script" not in found.html()
 
 

@@ -6,7 +6,7 @@ from numeric import Case, Contract, check_gradients, every
 
 import minigan as mg
 from minigan import ops
-from minigan.ops import batch_stats, standardize
+from minigan.ops import batch_norm, batch_stats, standardize
 
 RNG = np.random.default_rng(0)
 
@@ -51,6 +51,18 @@ CASES = [
         )
         for shape, dim, eps in SETTINGS[:2]
     ),
+    *(
+        Case(
+            "batch_norm",
+            batch_norm,
+            lambda x, w, b: (
+                formula((0, *range(2, x.ndim)), 1e-5)(x) * w.reshape(-1, *[1] * (x.ndim - 2))
+                + b.reshape(-1, *[1] * (x.ndim - 2))
+            ),
+            (real(*shape), real(shape[1]), real(shape[1])),
+        )
+        for shape in [(4, 2), (3, 2, 2), (2, 2, 2, 2)]
+    ),
 ]
 
 
@@ -71,6 +83,24 @@ def test_composed_twin_to_third_order(given):
         np.testing.assert_allclose(fused.detach().numpy(), twin.detach().numpy(), rtol=1e-8)
         (fused,) = mg.grad((fused * weights).sum(), x, create_graph=True)
         (twin,) = mg.grad((twin * weights).sum(), x, create_graph=True)
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["", "stats"])
+def test_batch_norm_and_its_composed_twin_to_third_order(given):
+    x = mg.tensor(real(5, 3, 2), requires_grad=True)
+    w, b = (mg.tensor(real(3), requires_grad=True) for _ in range(2))
+    fused = batch_norm(x, w, b, 1e-2, batch_stats(x.data, (0, 2)) if given else None)
+    twin = standardize(x, (0, 2), 1e-2) * w.reshape(-1, 1) + b.reshape(-1, 1)
+    weights = {}
+    for _ in range(4):
+        np.testing.assert_allclose(fused.detach().numpy(), twin.detach().numpy(), atol=1e-8)
+        weights.setdefault(fused.shape, mg.tensor(real(*fused.shape)))
+        pair = []
+        for y in (fused, twin):  # <weights, dy/d(x, w, b)> as one vector
+            total = (y * weights[fused.shape]).sum()
+            found = mg.grad(total, (x, w, b), create_graph=True, allow_unused=True)
+            pair.append(ops.cat([g.reshape(-1) for g in found if g is not None]))
+        fused, twin = pair
 
 
 def test_third_order_by_differences():

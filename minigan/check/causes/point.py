@@ -7,7 +7,7 @@ graph, and the library's own backward pass is run: it then makes the student's m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -36,7 +36,7 @@ def wrong_rule(t: Tensor, i: int, rule: Callable[..., Any]) -> Plant:
     assert t.op is not None
     rules = list(t.op.rules)
     rules[i] = rule
-    return Plant(t, t.op._replace(rules=tuple(rules)), t.inputs, t.settings)
+    return Plant(t, replace(t.op, rules=tuple(rules), joint=None), t.inputs, t.settings)
 
 
 def shortcut(z: Tensor, s: Tensor, rule: Callable[[Array, Array, Array], Array]) -> Plant:
@@ -210,7 +210,9 @@ def _shaken(t: Tensor, rng: Any) -> Plant:
 
         return None if rule is None else shaken
 
-    return Plant(t, t.op._replace(rules=tuple(map(shake, t.op.rules))), t.inputs, t.settings)
+    return Plant(
+        t, replace(t.op, rules=tuple(map(shake, t.op.rules)), joint=None), t.inputs, t.settings
+    )
 
 
 class Hypothesis(NamedTuple):
