@@ -208,11 +208,12 @@ def backward(
     create_graph : bool
         Record the gradients too, so that they can be differentiated again.
     """
-    leaves = [t for t in ancestors([tensor]) if t.op is None]
+    graph = ancestors([tensor])
+    leaves = [t for t in graph if t.op is None]
     if not leaves:
         raise RuntimeError("backward() on a tensor that does not depend on any requires_grad")
     cotangents = starting_gradients([tensor], [gradient])
-    found = walk_back([tensor], cotangents, leaves, create_graph)
+    found = walk_back([tensor], cotangents, leaves, create_graph, graph=graph)
     for leaf, g in zip(leaves, found, strict=True):
         if g is not None:
             _accumulate(leaf, g)
@@ -304,70 +305,70 @@ def walk_back(
     wanted: Sequence[Tensor],
     create_graph: bool,
     watch: Callable[[Tensor, int, Any, Any], None] | None = None,
+    graph: list[Tensor] | None = None,
 ) -> list[Any]:
     """The chain rule: one gradient (or None) per wanted tensor, as arrays, or recorded tensors.
 
     ``watch(t, i, g, gx)`` is told of each rule's use: t's gradient g gave gx to its input i.
+    ``graph`` is ``ancestors(outputs)``, if that is known already.
     """
-    graph = ancestors(outputs)
-    needed = {id(t) for t in wanted}  # no work for gradients that nobody asked for
+    graph = ancestors(outputs) if graph is None else graph
+    kept = {id(t) for t in wanted}
+    needed = set(kept)  # no work for gradients that nobody asked for
     for t in graph:
         if any(id(x) in needed for x in t.inputs):
             needed.add(id(t))
 
     grads: dict[int, Any] = {}  # local to this pass
     for out, g in zip(outputs, cotangents, strict=True):
-        _add(grads, out, g if create_graph else g.data)
+        _add(grads, id(out), g if create_graph else g.data)
 
-    kept = {id(t) for t in wanted}
     with _Recording(create_graph):
         for t in reversed(graph):
-            if t.op is None or id(t) not in needed or id(t) not in grads:
+            record, key = t.op, id(t)
+            if record is None or key not in needed or key not in grads:
                 continue
-            _check_unchanged(t)
-            g = grads[id(t)] if id(t) in kept else grads.pop(id(t))
+            g = grads[key] if key in kept else grads.pop(key)
             if create_graph:
                 y, inputs = t, t.inputs
             else:
                 y = t.data
                 inputs = tuple(x.data if isinstance(x, Tensor) else x for x in t.inputs)
-            for i, gx in _input_gradients(t, g, y, inputs, needed):
-                gx = _fit(gx, t.inputs[i], t.op)
+            if record.joint is not None:
+                wanted_of = tuple(id(x) in needed for x in t.inputs)
+                together = record.joint(g, y, *inputs, wanted=wanted_of, **t.settings)
+            last = len(record.rules) - 1
+            for i, x in enumerate(t.inputs):
+                if not isinstance(x, Tensor):
+                    continue
+                if x.op is None and x.changed > t.order:
+                    raise _changed(x)
+                if id(x) not in needed or (rule := record.rules[min(i, last)]) is None:
+                    continue
+                if record.joint is not None:
+                    gx = together[i]
+                elif len(inputs) > last + 1:
+                    gx = rule(g, y, *inputs, i=i, **t.settings)
+                else:
+                    gx = rule(g, y, *inputs, **t.settings)
+                if gx.shape != x.data.shape or gx.dtype != x.data.dtype:
+                    gx = _fit(gx, x, record)
                 if watch is not None:
                     watch(t, i, g, gx)
-                _add(grads, t.inputs[i], gx)
+                _add(grads, id(x), gx)
     return [grads.get(id(t)) for t in wanted]
 
 
-def _input_gradients(
-    t: Tensor, g: Any, y: Any, inputs: tuple[Any, ...], needed: set[int]
-) -> Iterator[tuple[int, Any]]:
-    """By t's rules, (i, gradient) of each input i that is needed and has one."""
-    record, wanted = t.op, tuple(id(x) in needed for x in t.inputs)
-    assert record is not None
-    if record.joint is not None:
-        found = record.joint(g, y, *inputs, wanted=wanted, **t.settings)
-        yield from ((i, gx) for i, gx in enumerate(found) if wanted[i] and gx is not None)
-        return
-    last = len(record.rules) - 1
-    for i, asked in enumerate(wanted):
-        if asked and (rule := record.rules[min(i, last)]) is not None:
-            number = {"i": i} if len(inputs) > last + 1 else {}
-            yield i, rule(g, y, *inputs, **number, **t.settings)
-
-
-def _check_unchanged(t: Tensor) -> None:
+def _changed(x: Tensor) -> Exception:
     """Rules read the inputs' data: a weight that was updated since would give a wrong gradient."""
-    for x in t.inputs:
-        if isinstance(x, Tensor) and x.op is None and x.changed > t.order:
-            raise RuntimeError(
-                f"a tensor of shape {x.shape} was changed in place, by optimizer.step() or -=, "
-                "after it had been used: call backward() before that, or compute the loss anew"
-            )
+    return RuntimeError(
+        f"a tensor of shape {x.shape} was changed in place, by optimizer.step() or -=, "
+        "after it had been used: call backward() before that, or compute the loss anew"
+    )
 
 
-def _add(grads: dict[int, Any], t: Tensor, g: Any) -> None:
-    grads[id(t)] = grads[id(t)] + g if id(t) in grads else g
+def _add(grads: dict[int, Any], key: int, g: Any) -> None:
+    grads[key] = grads[key] + g if key in grads else g
 
 
 def _fit(g: Any, x: Tensor, record: Op) -> Any:

@@ -7,6 +7,7 @@ import pytest
 
 import minigan as mg
 from minigan import check, nn
+from minigan.check import library
 from minigan.check.explain import brief, plain
 from minigan.zoo import dcgan
 
@@ -89,7 +90,7 @@ def test_what_was_not_computed_has_no_derivation():
             check.explain(bad)
 
 
-@pytest.mark.parametrize("example", check.library.EXAMPLES, ids=lambda e: e.name)
+@pytest.mark.parametrize("example", library.EXAMPLES, ids=lambda e: e.name)
 def test_every_function_can_be_explained(example):
     xs = [mg.Tensor(a, requires_grad=True) for a in example.inputs]
     y = example.f(*xs)

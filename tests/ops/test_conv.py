@@ -10,6 +10,7 @@ from numeric import Case, Contract, every
 
 import minigan as mg
 from minigan import ops
+from minigan.ops import conv
 from minigan.ops.conv import _conv2d_weight, _fold_windows
 
 RNG = np.random.default_rng(0)
@@ -108,8 +109,11 @@ CONV_TRANSPOSE2D = [
     ((1, 2, 2, 2), (2, 2, 3, 3), {"groups": 2, "stride": 2, "padding": 1}),
     ((1, 2, 1, 1), (2, 2, 1, 1), {}),
     ((0, 2, 2, 2), (2, 1, 2, 2), {}),
+    ((1, 8, 2, 2), (8, 1, 3, 2), {"stride": 2}),  # few outputs of many channels
+    ((1, 1, 2, 2), (1, 1, 1, 2), {"stride": 3, "output_padding": 1}),  # that no tap meets
 ]
 
+SETTINGS = ("stride", "padding", "dilation", "groups")
 FULL = {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 2), "groups": 2}
 
 
@@ -170,6 +174,14 @@ CASES = [
         "conv_transpose2d(bias)",
         *both(ops.conv_transpose2d, naive_conv_transpose2d, FULL),
         (real(1, 2, 2, 2), real(2, 1, 2, 2), real(2)),
+    ),
+    *(
+        Case(
+            f"conv_transpose2d(bias, stride), {channels} channels",
+            *both(ops.conv_transpose2d, naive_conv_transpose2d, {"stride": 3}),
+            (real(1, channels, 2, 1), real(channels, 1, 2, 2), real(1)),
+        )
+        for channels in (1, 8)
     ),
     Case(
         "conv_transpose2d(bias, dilation)",
@@ -284,6 +296,46 @@ def test_conv_transpose2d_shape_and_value(drawn, extra):
     y = ops.conv_transpose2d(x, w, **settings)
     assert y.shape == (x_shape[0], outs, *size)
     np.testing.assert_allclose(y, naive_conv_transpose2d(x, w, **settings), rtol=1e-10, atol=1e-12)
+
+
+@given(settings_of())
+def test_gathering_is_spreading(drawn):
+    """The two ways to compute conv_transpose2d, for every setting that either meets."""
+    (n, channels, *size), (outs, _, *kernel), settings = drawn
+    strides = zip(size, kernel, settings["stride"], settings["dilation"], strict=True)
+    whole = tuple((m - 1) * s + d * (k - 1) + 1 for m, k, s, d in strides)
+    settings = {**settings, "padding": (0, 0)}
+    x, w, b = real(n, channels, *size), real(channels, outs, *kernel), real(outs)
+    settings["groups"] = 1
+    np.testing.assert_allclose(
+        conv._conv_transpose2d(x, w, b, size=whole, **settings),
+        conv._spread(x, w, b, whole, *(settings[k] for k in SETTINGS)),
+        rtol=1e-12,
+        atol=1e-12,
+    )
+
+
+@pytest.mark.parametrize("pictures", [1, 2])
+def test_blocks_of_pictures(monkeypatch, pictures):
+    """Five pictures, one or two at a time, give what all at once give."""
+    x, w, b, g = real(5, 3, 6, 6), real(4, 3, 4, 4), real(4), real(5, 4, 3, 3)
+    settings = dict(zip(SETTINGS, [(2, 2), (1, 1), (1, 1), 1], strict=True))
+
+    def results():
+        return (
+            conv._conv2d(x, w, b, **settings),
+            conv._conv_transpose2d(g, w, size=(6, 6), **settings),
+            conv._conv2d_weight(x, g, kernel=(4, 4), **settings),
+        )
+
+    whole = results()
+    monkeypatch.setattr(conv, "CACHE", pictures * 3 * 3 * 3 * 16 * 8)
+    windows = conv._windows(conv._padded(x, (1, 1), (1, 1)), (4, 4), (2, 2), (1, 1))
+    assert [len(x[block]) for block in conv._blocks(windows)] == [pictures] * (5 // pictures) + (
+        [1] if pictures == 2 else []
+    )
+    for a, b in zip(results(), whole, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(

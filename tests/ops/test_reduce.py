@@ -225,3 +225,25 @@ def test_integers(dtype):
     x = mg.tensor([0, 1, 1], dtype=dtype)
     assert x.sum().dtype == np.int64 and x.sum().item() == 2
     assert x.mean().dtype == np.float32 and x.mean().item() == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("keepdim", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+@pytest.mark.parametrize(
+    "shape, order, dim",
+    [
+        ((100, 60), (0, 1), 0),
+        ((60, 100), (1, 0), 1),
+        ((8, 9, 10, 12), (0, 3, 1, 2), (0, 2, 3)),
+        ((8, 12, 70), (0, 1, 2), (0, 2)),
+    ],
+    ids=["rows", "columns", "channels last", "channels first"],
+)
+def test_large_sums_of_all_axes_but_one(rng, shape, order, dim, dtype, keepdim):
+    """Those that lie right in memory are products with ones."""
+    x = (10 * rng.standard_normal(shape)).astype(dtype).transpose(order)
+    y = ops.sum(x, dim, keepdim)
+    expected = x.astype("float64").sum(axis=dim, keepdims=keepdim)
+    assert y.shape == expected.shape and y.dtype == dtype
+    rtol = 1e-5 if dtype == "float32" else 1e-12
+    np.testing.assert_allclose(y, expected, rtol=rtol, atol=100 * rtol)
