@@ -27,8 +27,8 @@ def formula(x, weight, h, c):
         i, f, g, o = logistic(i), logistic(f), np.tanh(g), logistic(o)
         c = f * c + i * g
         h = o * np.tanh(c)
-        steps.append(np.stack([h, c, i, f, g, o]))
-    return np.stack(steps)
+        steps.append([h, c, i, f, g, o])
+    return np.array(steps).swapaxes(0, 1)
 
 
 def composed(x, weight, h, c):
