@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -297,7 +298,7 @@ def ancestors(outputs: Iterable[Tensor]) -> list[Tensor]:
             if isinstance(x, Tensor) and x.requires_grad and id(x) not in seen:
                 seen[id(x)] = x
                 todo.append(x)
-    return sorted(seen.values(), key=lambda t: t.order)
+    return sorted(seen.values(), key=operator.attrgetter("order"))
 
 
 def walk_back(
@@ -317,8 +318,10 @@ def walk_back(
     kept = {id(t) for t in wanted}
     needed = set(kept)  # no work for gradients that nobody asked for
     for t in graph:
-        if any(id(x) in needed for x in t.inputs):
-            needed.add(id(t))
+        for x in t.inputs:
+            if id(x) in needed:
+                needed.add(id(t))
+                break
 
     grads: dict[int, Any] = {}  # local to this pass
     for out, g in zip(outputs, cotangents, strict=True):

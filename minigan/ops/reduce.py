@@ -18,11 +18,13 @@ Dim = int | tuple[int, ...] | None
 
 
 def _axes(dim: Dim, ndim: int) -> tuple[int, ...]:
-    dims = range(ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
+    if dim is None:
+        return tuple(range(ndim))
+    dims, limit = (dim,) if isinstance(dim, int) else dim, ndim or 1
     for d in dims:
-        if not -builtins.max(ndim, 1) <= d < builtins.max(ndim, 1):
+        if not -limit <= d < limit:
             raise IndexError(f"dimension {d} is out of range for a tensor with {ndim} axes")
-    return tuple(d % ndim for d in dims) if ndim else ()
+    return tuple([d % ndim for d in dims]) if ndim else ()
 
 
 def _count(x: Array, dim: Dim) -> int:
@@ -45,7 +47,7 @@ def _keep(g: Array, x: Array, dim: Dim) -> Array:
 def sum_(x: Array, *, dim: Dim, keepdim: bool) -> Array:
     """The sum over ``dim``."""
     axes = _axes(dim, x.ndim)
-    if x.ndim - len(axes) == 1 and x.size > 4096 and x.dtype.kind == "f":
+    if x.ndim - len(axes) == 1 and x.size > 1 << 15 and x.dtype.kind == "f":
         kept = next(i for i in range(x.ndim) if i not in axes)
         rows = x.transpose(*axes, kept)
         if rows.flags.c_contiguous:  # channels: BLAS sums columns five times as fast as NumPy
