@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import builtins
 import math
 from typing import Any, NamedTuple
 
