@@ -123,3 +123,64 @@ def test_models_by_name():
     assert isinstance(generator, nn.Sequential)
     with pytest.raises(ValueError, match="unknown model 'dcgn': did you mean 'dcgan'"):
         zoo.build("dcgn", (1, 8, 8))
+
+
+# ------------------------------------------------------------------- D's norms, packs, and pacgan
+
+DISCRIMINATORS = {
+    "mlp": {"hidden": (6, 5)},
+    "mlp-cnn": {"channels": 2},
+    "dcgan": {"channels": 2},
+    "pacgan": {"width": 4},
+}
+
+
+@pytest.mark.parametrize("norm", zoo.NORMS)
+@pytest.mark.parametrize("model", zoo.MODELS)
+def test_every_discriminator_takes_every_norm(model, norm):
+    shape = (2,) if model == "pacgan" else (1, 16, 16)
+    d = zoo.build(model, shape, None, {**DISCRIMINATORS[model], "norm": norm})[1]
+    kinds = [type(m) for m in d.modules()]
+    batch_norms = sum(k in (nn.BatchNorm1d, nn.BatchNorm2d) for k in kinds)
+    learning = [m for m in d.modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
+    assert (batch_norms > 0) == (norm == "batch")
+    spectral = [nn.utils.is_spectrally_normalized(m) for m in learning]
+    assert all(spectral) if norm == "spectral" else not any(spectral)
+    assert d(mg.randn(4, *shape)).shape == (4, 1)
+
+
+def test_an_unknown_norm_is_refused():
+    with pytest.raises(ValueError, match="unknown norm 'spectrl': did you mean 'spectral'"):
+        zoo.dcgan.discriminator(norm="spectrl")
+
+
+@pytest.mark.parametrize("model", zoo.MODELS)
+def test_packs_widen_the_discriminators_input(model):
+    shape = (2,) if model == "pacgan" else (3, 8, 8)
+    generator, discriminator = zoo.build(
+        model, shape, {"latent_dim": 5}, DISCRIMINATORS[model], pack=3
+    )
+    assert generator(mg.randn(6, 5)).shape == (6, *shape)
+    assert discriminator(mg.randn(2, 3 * shape[0], *shape[1:])).shape == (2, 1)
+
+
+def test_pacgans_networks_are_the_papers():
+    generator, discriminator = zoo.build("pacgan", (2,), pack=2)
+    assert parameters(generator) == 2 * 400 + 3 * 400 * 400 + 4 * 2 * 400 + (400 * 2 + 2)
+    assert parameters(discriminator) == (4 + 1) * 1000 + 2 * (200 + 1) * 1000 + 201
+    norms = [m for m in generator if isinstance(m, nn.BatchNorm1d)]
+    assert len(norms) == 4 and {m.momentum for m in norms} == {0.05}
+    assert {m.eps for m in norms} == {1e-5}
+    for network in (generator, discriminator):
+        for m in network:
+            if isinstance(m, nn.Linear):
+                if m.bias is not None:
+                    assert not m.bias.data.any()
+                spread = m.weight.data.std()
+                assert spread == pytest.approx(0.02, rel=0.2), m
+    assert generator(mg.randn(5, 2)).shape == (5, 2)
+
+
+def test_pacgan_is_for_points():
+    with pytest.raises(ValueError, match="pacgan makes points, the data are .*: use model 'mlp'"):
+        zoo.build("pacgan", (1, 8, 8))

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Iterable, Iterator, Sequence, Sized
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from .. import backend
-from ..autograd import no_grad
+from ..autograd import grad, no_grad
 from ..backend import np
-from ..nn import Flatten, Identity, Module, Sigmoid, Tanh, Unflatten
-from ..ops import isfinite, randn, sigmoid
-from ..optim import Adam
+from ..nn import Module
+from ..nn.utils import clip_grad_norm_
+from ..ops import isfinite, sigmoid
+from ..optim import Adam, Optimizer
+from ..optim.lr_scheduler import LRScheduler
 from ..tensor import Tensor
+from . import checks
 from .callbacks import Callback, History
+from .checks import Diverged
 from .ema import EMA
-from .objectives import Saturating
-from .objectives import objective as named_objective
+from .fit import fit
+from .objectives import Objective
+from .penalties import Penalty
+from .players import Players, learning
+from .unrolled import unrolled
 
 
-class Diverged(ArithmeticError):
-    """A loss or a weight became NaN or infinite."""
-
-
-class Minimax:
+class Minimax(Players):
     """A generator G and a discriminator D that play against each other.
 
     ::
@@ -34,79 +36,113 @@ class Minimax:
         history = game.fit(DataLoader(mg.data.digits(), 64, shuffle=True), epochs=100)
         pictures = game.sample(64)
 
+    Any objective goes with any penalties and any other option::
+
+        Minimax(generator, critic, "wasserstein", penalties=["gradient-penalty=10"], d_steps=5)
+
     Parameters
     ----------
     generator : Module
         Takes noise (N, latent_dim) to samples in the shape and range of the data.
     discriminator : Module
         Takes samples to logits (N, 1) or (N,); no sigmoid at its end.
-    objective : str or objective
-        ``"non-saturating"`` or ``"minimax"``, or an object with ``discriminator_loss(real_logits,
-        fake_logits)`` and ``generator_loss(fake_logits)``.
+    objective : str or Objective
+        One of ``OBJECTIVES``, or an object with ``discriminator_loss(real_logits, fake_logits)``
+        and ``generator_loss(fake_logits)``.
+    penalties : sequence of str or Penalty
+        What limits D: ``"r1=10"`` or ``R1(10.0)``; the names are in ``PENALTIES``.
     latent_dim : int, optional
         The length of z ~ N(0, I); found from G's first dense layer if left out.
     lr, betas : float, pair of floats
         Adam's, for both networks (Radford et al. 2016: 2e-4 and 0.5, 0.999).
+    d_lr : float, optional
+        D's own step size (two time-scales, TTUR: Heusel et al. 2017).
     generator_optimizer, discriminator_optimizer : Optimizer, optional
         Optimisers of your own instead.
+    scheduler : callable, optional
+        Makes a schedule for an optimiser, e.g. ``lambda o: lr_scheduler.StepLR(o, 30)``; both
+        optimisers get one, which takes a step after every epoch.
     d_steps : int
         Updates of D per update of G; k in Goodfellow et al. 2014, algorithm 1.
     real_label, fake_label : float
         D's targets: 0.9 and 0 is one-sided label smoothing, 0.9 and 0.1 two-sided.
     ema : float
         Decay of the moving average of G that :meth:`sample` uses; 0 samples G itself.
+    pack : int
+        D judges so many samples together, side by side in their channels, and so notices when they
+        are all alike (PacGAN: Lin et al. 2018); D needs ``pack`` times the input channels.
+    instance_noise : float
+        The standard deviation of noise on all that D sees (Sønderby et al. 2017).
+    noise_steps : int
+        The updates of G in which that noise fades linearly to nothing; 0: it stays.
+    clip_grad_norm : float
+        The most that either network's gradient may measure, as one vector; 0: no limit.
+    unroll : int
+        G plays against the D of so many steps later (Metz et al. 2017).
+    consensus : float
+        γ, the weight of γ/2 (‖∇_θ L_G‖² + ‖∇_ψ L_D‖²) in the losses of both players (Mescheder et
+        al. 2017, eq. 9): both are drawn to where neither wants to move.
+    simultaneous : bool
+        Whether both gradients are taken before either network moves; else they alternate.
     """
 
     def __init__(
         self,
         generator: Module,
         discriminator: Module,
-        objective: str | Saturating = "non-saturating",
+        objective: str | Objective = "non-saturating",
         *,
+        penalties: Sequence[str | Penalty] = (),
         latent_dim: int | None = None,
         lr: float = 2e-4,
         betas: tuple[float, float] = (0.5, 0.999),
+        d_lr: float | None = None,
         generator_optimizer: Any = None,
         discriminator_optimizer: Any = None,
+        scheduler: Callable[[Optimizer], LRScheduler] | None = None,
         d_steps: int = 1,
         real_label: float = 1.0,
         fake_label: float = 0.0,
         ema: float = 0.0,
+        pack: int = 1,
+        instance_noise: float = 0.0,
+        noise_steps: int = 0,
+        clip_grad_norm: float = 0.0,
+        unroll: int = 0,
+        consensus: float = 0.0,
+        simultaneous: bool = False,
     ) -> None:
-        if d_steps < 1:
-            raise ValueError(
-                f"d_steps counts D's updates per update of G: at least 1, got {d_steps}"
-            )
-        if isinstance(_last_layer(discriminator), Sigmoid):
-            raise ValueError(
-                "the discriminator ends in a Sigmoid: leave it away, the objective works on logits "
-                "because log(sigmoid(x)) loses its gradient where D is sure"
-            )
-        self.generator, self.discriminator = generator, discriminator
-        if isinstance(objective, str):
-            objective = named_objective(objective, real_label=real_label, fake_label=fake_label)
-        self.objective = objective
-        self.latent_dim = latent_dim or _latent_dim(generator)
+        super().__init__(
+            generator,
+            discriminator,
+            objective,
+            penalties,
+            latent_dim,
+            (real_label, fake_label),
+            pack,
+            instance_noise,
+            noise_steps,
+            consensus,
+        )
+        self.d_steps, self.simultaneous = d_steps, simultaneous
+        self.clip_grad_norm, self.unroll = clip_grad_norm, unroll
+        checks.check_options(self)
+        checks.check_discriminator(discriminator, self.objective, self.penalties)
         self.g_optimizer = generator_optimizer or Adam(generator.parameters(), lr, betas)
-        self.d_optimizer = discriminator_optimizer or Adam(discriminator.parameters(), lr, betas)
-        self.d_steps = d_steps
+        self.d_optimizer = discriminator_optimizer or Adam(
+            discriminator.parameters(), lr if d_lr is None else d_lr, betas
+        )
+        self.schedulers = [scheduler(o) for o in (self.g_optimizer, self.d_optimizer) if scheduler]
         self.ema = EMA(generator, ema) if ema else None
-        self.epoch = 0  # finished passes over the data
-        self.step = 0  # updates of G
-        self.d_updates = 0
         self.batches_per_epoch: int | None = None  # known once fit() has seen the data
 
     # ---------------------------------------------------------------------------- the two steps
 
-    def sample_noise(self, n: int) -> Tensor:
-        """z ~ N(0, I), (n, latent_dim), from the library's one seeded generator."""
-        p = next(self.generator.parameters())
-        return randn(n, self.latent_dim, dtype=p.dtype, device=p.device)
-
     def step_discriminator(self, real: Tensor) -> dict[str, float]:
         """One update of D on a batch x of real samples and as many fakes.
 
-        Returns ``d_loss`` and the mean probabilities ``d_real`` = D(x), ``d_fake`` = D(G(z)).
+        Returns ``d_loss``, without penalties, and the means of σ(logit), ``d_real`` for x and
+        ``d_fake`` for G(z): probabilities where the losses are cross-entropies.
         """
         # 1. x, a batch of real samples, is given
         # 2. sample z and generate G(z): a constant here, so nothing flows back into G
@@ -114,15 +150,20 @@ class Minimax:
         with no_grad():
             fake = self.generator(z)
         # 3. D(x) and D(G(z)), each in a pass of its own: batch norm must not mix them
-        real_logits = self._judge(real)
-        fake_logits = self._judge(fake)
-        # 4. the loss: -log D(x) - log(1 - D(G(z)))
+        seen_real, seen_fake = self.seen(real), self.seen(fake)
+        real_logits = self.judge_seen(seen_real)
+        fake_logits = self.judge_seen(seen_fake)
+        # 4. the loss: -log D(x) - log(1 - D(G(z))) in the minimax game; and the penalties
         loss = self.objective.discriminator_loss(real_logits, fake_logits)
-        value = self._finite(loss, "discriminator")
+        value = loss.item()
+        loss = self.penalized(loss, seen_real, seen_fake)
+        self._check_finite(loss, "discriminator")
         # 5. update D
         self.d_optimizer.zero_grad()
         loss.backward()
+        self._adjust_gradients(self.discriminator, real, z)
         self.d_optimizer.step()
+        self._project()
         self.d_updates += 1
         return {
             "d_loss": value,
@@ -130,38 +171,102 @@ class Minimax:
             "d_fake": _probability(fake_logits),
         }
 
-    def step_generator(self, n: int) -> dict[str, float]:
-        """One update of G on n fakes. Returns ``g_loss``."""
+    def step_generator(self, n: int, real: Tensor | None = None) -> dict[str, float]:
+        """One update of G on n fakes. Returns ``g_loss``.
+
+        ``real``, a batch of the data, is needed by some games: relativistic, unrolled, consensus.
+        """
         # 1. sample z
         z = self.sample_noise(n)
         # 2. G(z)
         fake = self.generator(z)
-        with _frozen(self.discriminator):
+        with self._opponent(real, fake):
             # 3. D(G(z)): D judges but does not learn, so its weights need no gradient
-            logits = self._judge(fake)
+            logits = self.judge(fake)
             # 4. the loss: -log D(G(z)), or log(1 - D(G(z))) in the minimax game
-            loss = self.objective.generator_loss(logits)
-            value = self._finite(loss, "generator")
+            loss = self.generator_loss(logits, real)
+            value = self._check_finite(loss, "generator")
             # 5. update G
             self.g_optimizer.zero_grad()
             loss.backward()
+        self._adjust_gradients(self.generator, real, z)
         self.g_optimizer.step()
+        self._count_generator_step()
+        return {"g_loss": value}
+
+    def step_simultaneously(self, real: Tensor) -> dict[str, float]:
+        """One update of both, each from where the other was before. Returns all the above."""
+        play = self.losses(real, self.sample_noise(len(real)))
+        with no_grad():
+            value = self.objective.discriminator_loss(play.real_logits, play.fake_logits).item()
+        self._check_finite(play.d_loss, "discriminator")
+        self._check_finite(play.g_loss, "generator")
+        self.d_optimizer.zero_grad()
+        self.g_optimizer.zero_grad()
+        with _frozen(self.generator):
+            play.d_loss.backward()
+        with _frozen(self.discriminator):
+            play.g_loss.backward()
+        for network, optimizer in (
+            (self.discriminator, self.d_optimizer),
+            (self.generator, self.g_optimizer),
+        ):
+            self._clip(network)
+            optimizer.step()
+        self._project()
+        self.d_updates += 1
+        self._count_generator_step()
+        return {
+            "d_loss": value,
+            "d_real": _probability(play.real_logits),
+            "d_fake": _probability(play.fake_logits),
+            "g_loss": play.g_loss.item(),
+        }
+
+    # --------------------------------------------------------------------------- their details
+
+    def _opponent(self, real: Tensor | None, fake: Tensor) -> AbstractContextManager[None]:
+        """D as it is, or, unrolled, as its own next steps on these samples would make it."""
+        if not self.unroll:
+            return _frozen(self.discriminator)
+        seen_real, seen_fake = self.seen(self.needed(real)), self.seen(fake)
+
+        def loss() -> Tensor:
+            logits = self.judge_seen(seen_real), self.judge_seen(seen_fake)
+            return self.penalized(self.objective.discriminator_loss(*logits), seen_real, seen_fake)
+
+        return unrolled(self.discriminator, self.d_optimizer, loss, self.unroll, self.projected)
+
+    def _adjust_gradients(self, network: Module, real: Tensor | None, z: Tensor) -> None:
+        """Add the gradient of the consensus term, and clip; both only if asked for."""
+        if self.consensus:
+            weights = learning(network)
+            pull = self.consensus_term(self.losses_apart(self.needed(real), z))
+            for p, g in zip(weights, grad(pull, weights, allow_unused=True), strict=True):
+                if g is not None:
+                    p.grad = g if p.grad is None else p.grad + g
+        self._clip(network)
+
+    def _clip(self, network: Module) -> None:
+        if self.clip_grad_norm:
+            clip_grad_norm_(network.parameters(), self.clip_grad_norm)
+
+    def _project(self) -> None:
+        """Hold every weight of D to the penalties' hard limits."""
+        if not self.penalties:
+            return
+        with no_grad():
+            for p in learning(self.discriminator):
+                limited = self.projected(p)
+                if limited is not p:
+                    p.data[...] = limited.data
+
+    def _count_generator_step(self) -> None:
         self.step += 1
         if self.ema is not None:
             self.ema.update()
-        return {"g_loss": value}
 
-    def _judge(self, samples: Tensor) -> Tensor:
-        """D's logits of the samples, one each."""
-        logits = self.discriminator(samples)
-        if logits.shape not in ((len(samples), 1), (len(samples),)):
-            raise ValueError(
-                f"expected one logit per sample from the discriminator, ({len(samples)}, 1), "
-                f"got {logits.shape}"
-            )
-        return logits
-
-    def _finite(self, loss: Tensor, network: str) -> float:
+    def _check_finite(self, loss: Tensor, network: str) -> float:
         value = loss.item()
         if not math.isfinite(value):
             raise Diverged(
@@ -192,48 +297,8 @@ class Minimax:
         History
             One row per update of G: step, epoch, d_loss, g_loss, d_real, d_fake.
         """
-        history = next((c for c in callbacks if isinstance(c, History)), None)
-        if history is None:
-            history = History()
-            callbacks = (history, *callbacks)
-        self._check_range(getattr(loader, "dataset", None))
-        if isinstance(loader, Sized):
-            self.batches_per_epoch = len(loader)
-        self.generator.train()
-        self.discriminator.train()
-        with ExitStack() as stack:
-            stack.enter_context(backend.quiet())  # NaN and infinity are Diverged's to report
-            for callback in callbacks:
-                callback.on_start(self, epochs)
-                stack.callback(callback.on_stop, self)
-            while self.epoch < epochs:
-                self._play_epoch(_batches(loader, self.epoch), callbacks)
-                self.check_finite()
-                for callback in callbacks:
-                    callback.on_epoch(self, last=self.epoch >= epochs)
-        return history
-
-    def _play_epoch(self, batches: Iterable[Any], callbacks: Sequence[Callback]) -> None:
-        before = self.d_updates
-        for batch in batches:
-            real = batch[0] if isinstance(batch, (tuple, list)) else batch
-            if not isinstance(real, Tensor):
-                raise TypeError(
-                    f"expected batches of Tensors, got {type(real).__name__}: give "
-                    "DataLoader(dataset, batch_size=64, shuffle=True)"
-                )
-            d = self.step_discriminator(real)
-            if self.d_updates % self.d_steps == 0:
-                g = self.step_generator(len(real))
-                row = {"step": self.step, "epoch": self.epoch + 1, **d, **g}
-                for callback in callbacks:
-                    callback.on_step(self, row)
-        if self.d_updates == before:
-            raise ValueError(
-                f"the loader gave no batch in epoch {self.epoch + 1}: give a DataLoader or a list, "
-                "not an iterator that ends"
-            )
-        self.epoch += 1
+        checks.check_range(self.generator, getattr(loader, "dataset", None))
+        return fit(self, loader, epochs, callbacks)
 
     def sample(self, n: int, noise: Tensor | None = None, batch_size: int = 256) -> Tensor:
         """n samples of G (of its moving average, if there is one), in evaluation mode.
@@ -258,18 +323,6 @@ class Minimax:
         z = backend.default_rng(seed, 1).standard_normal((n, self.latent_dim), dtype=np.float32)
         return Tensor(backend.asarray(z, p.dtype, p.device))
 
-    def _check_range(self, dataset: Any) -> None:
-        """Say so if G can not reach the data's values: a tanh gives [-1, 1], a sigmoid [0, 1]."""
-        last = _last_layer(self.generator)
-        bounds = (-1.0, 1.0) if isinstance(last, Tanh) else (0.0, 1.0)
-        wanted = getattr(dataset, "range", None)
-        if wanted and isinstance(last, (Tanh, Sigmoid)) and tuple(wanted) != bounds:
-            warnings.warn(
-                f"the generator ends in {type(last).__name__}, which gives {bounds}, but the data "
-                f"is in {tuple(wanted)}: use dataset.with_range{bounds}, or another last layer",
-                stacklevel=3,
-            )
-
     # -------------------------------------------------------------------------------- its state
 
     def state_dict(self) -> dict[str, Any]:
@@ -280,6 +333,7 @@ class Minimax:
             "ema": self.ema.state_dict() if self.ema is not None else None,
             "g_optimizer": self.g_optimizer.state_dict(),
             "d_optimizer": self.d_optimizer.state_dict(),
+            "schedulers": [scheduler.state_dict() for scheduler in self.schedulers],
             "random": backend.random_state(),
             "epoch": self.epoch,
             "step": self.step,
@@ -296,12 +350,17 @@ class Minimax:
         """
         if (state["ema"] is None) != (self.ema is None):
             raise ValueError("the state and this game differ in whether they keep an EMA of G")
+        schedules = state.get("schedulers", [])  # files of version 0.1.0 have none
+        if len(schedules) != len(self.schedulers):
+            raise ValueError("the state and this game differ in whether they have a scheduler")
         self.generator.load_state_dict(state["generator"])
         self.discriminator.load_state_dict(state["discriminator"])
         if self.ema is not None:
             self.ema.load_state_dict(state["ema"])
         self.g_optimizer.load_state_dict(state["g_optimizer"])
         self.d_optimizer.load_state_dict(state["d_optimizer"])
+        for scheduler, schedule in zip(self.schedulers, schedules, strict=True):
+            scheduler.load_state_dict(schedule)
         backend.set_random_state(state["random"])
         self.epoch, self.step = state["epoch"], state["step"]
         self.d_updates = state["d_updates"]
@@ -320,33 +379,16 @@ class Minimax:
 @contextmanager
 def _frozen(network: Module) -> Iterator[None]:
     """No gradient for the network's weights inside: for D that is 7% of a DCGAN step saved."""
-    learning = [p for p in network.parameters() if p.requires_grad]
-    for p in learning:
+    weights = learning(network)
+    for p in weights:
         p.requires_grad = False
     try:
         yield
     finally:
-        for p in learning:
+        for p in weights:
             p.requires_grad = True
 
 
 def _probability(logits: Tensor) -> float:
     with no_grad():
         return sigmoid(logits.detach()).mean().item()
-
-
-def _batches(loader: Iterable[Any], epoch: int) -> Iterable[Any]:
-    return loader.batches(epoch) if hasattr(loader, "batches") else loader
-
-
-def _last_layer(network: Module) -> Module:
-    """The last layer that changes values, not only their shape."""
-    *_, last = (m for m in network.modules() if not isinstance(m, (Flatten, Identity, Unflatten)))
-    return last
-
-
-def _latent_dim(generator: Module) -> int:
-    for module in generator.modules():
-        if hasattr(module, "in_features"):
-            return module.in_features
-    raise ValueError("the generator has no dense layer to tell the size of z: give latent_dim=")

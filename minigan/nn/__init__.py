@@ -16,6 +16,7 @@ from .activation import (
 )
 from .container import ModuleList, Sequential
 from .conv import Conv1d, Conv2d, ConvTranspose2d
+from .diversity import Maxout, MinibatchDiscrimination, MinibatchStdDev
 from .dropout import Dropout, Dropout2d
 from .embedding import Embedding
 from .linear import Dense, Flatten, Identity, Linear, Unflatten
@@ -60,6 +61,9 @@ __all__ = [
     "LogSoftmax",
     "MSELoss",
     "MaxPool2d",
+    "Maxout",
+    "MinibatchDiscrimination",
+    "MinibatchStdDev",
     "Module",
     "ModuleList",
     "NLLLoss",

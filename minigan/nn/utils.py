@@ -210,6 +210,11 @@ def remove_spectral_norm(module: Module, name: str = "weight") -> Any:
     return module
 
 
+def is_spectrally_normalized(module: Module) -> bool:
+    """Whether one of the module's own parameters is divided by its largest singular value."""
+    return any(isinstance(hook, _SpectralNorm) for hook in module._forward_pre_hooks)
+
+
 def _hook_of(module: Module, name: str) -> _SpectralNorm | None:
     for hook in module._forward_pre_hooks:
         if isinstance(hook, _SpectralNorm) and hook.name == name:

@@ -8,9 +8,15 @@ from typing import Any
 
 from .. import nn
 from ..names import find_name
-from . import dcgan, mlp, mlp_cnn
+from . import dcgan, mlp, mlp_cnn, pacgan
+from .norms import NORMS
 
-MODELS: dict[str, ModuleType] = {"mlp": mlp, "mlp-cnn": mlp_cnn, "dcgan": dcgan}
+MODELS: dict[str, ModuleType] = {
+    "mlp": mlp,
+    "mlp-cnn": mlp_cnn,
+    "dcgan": dcgan,
+    "pacgan": pacgan,
+}
 
 
 def build(
@@ -18,6 +24,7 @@ def build(
     shape: Sequence[int],
     generator: dict[str, Any] | None = None,
     discriminator: dict[str, Any] | None = None,
+    pack: int = 1,
 ) -> tuple[nn.Module, nn.Module]:
     """A generator and a discriminator of the model called ``model`` for data of ``shape``.
 
@@ -29,6 +36,8 @@ def build(
         One example: (C, H, W) for pictures, (D,) for points.
     generator, discriminator : dict
         Further arguments, e.g. ``generator={"latent_dim": 64}``.
+    pack : int
+        The examples that D judges together, side by side in their channels (``Minimax(pack=)``).
 
     Raises
     ------
@@ -36,9 +45,9 @@ def build(
         On an unknown model, or one that does not make data of this shape.
     """
     networks = MODELS[find_name(model, MODELS, "model")]
-    if len(shape) == 1 and networks is not mlp:
+    if len(shape) == 1 and networks in (mlp_cnn, dcgan):
         raise ValueError(f"model {model!r} makes pictures, the data are points: use model 'mlp'")
     return (
         networks.generator(tuple(shape), **generator or {}),
-        networks.discriminator(tuple(shape), **discriminator or {}),
+        networks.discriminator((pack * shape[0], *shape[1:]), **discriminator or {}),
     )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from .. import nn
+from .norms import normed
 
 
 def _plan(shape: Sequence[int], channels: int) -> tuple[int, list[int]]:
@@ -58,19 +59,25 @@ def generator(
     return network
 
 
-def discriminator(shape: Sequence[int] = (1, 28, 28), channels: int = 64) -> nn.Sequential:
-    """x (N, C, H, W) → logits (N, 1)."""
+def discriminator(
+    shape: Sequence[int] = (1, 28, 28), channels: int = 64, norm: str = "batch"
+) -> nn.Sequential:
+    """x (N, C, H, W) → logits (N, 1).
+
+    ``norm`` is ``"batch"``; or ``"none"``, for penalties on D's slope at each sample; or
+    ``"spectral"``.
+    """
     side, widths = _plan(shape, channels)
     layers: list[nn.Module] = [
-        nn.Conv2d(shape[0], widths[0], 4, stride=2, padding=1),
+        *normed(nn.Conv2d(shape[0], widths[0], 4, stride=2, padding=1), norm),
         nn.LeakyReLU(0.2),
     ]
     for before, after in pairwise(widths):
-        layers += [
-            nn.Conv2d(before, after, 4, stride=2, padding=1),
-            nn.BatchNorm2d(after),
-            nn.LeakyReLU(0.2),
-        ]
-    network = nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * side * side, 1))
+        layers += normed(
+            nn.Conv2d(before, after, 4, stride=2, padding=1), norm, nn.BatchNorm2d(after)
+        )
+        layers.append(nn.LeakyReLU(0.2))
+    last = normed(nn.Linear(widths[-1] * side * side, 1), norm)
+    network = nn.Sequential(*layers, nn.Flatten(), *last)
     network.apply(_initial)
     return network

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 
 from .. import nn
+from .norms import normed
 
 
 def generator(
@@ -34,15 +35,22 @@ def generator(
 
 
 def discriminator(
-    shape: Sequence[int] = (1, 28, 28), hidden: Sequence[int] = (128,), dropout: float = 0.0
+    shape: Sequence[int] = (1, 28, 28),
+    hidden: Sequence[int] = (128,),
+    dropout: float = 0.0,
+    norm: str = "none",
 ) -> nn.Sequential:
-    """x (N, *shape) → logits (N, 1); ``hidden`` is read backwards, so that it mirrors G's."""
+    """x (N, *shape) → logits (N, 1); ``hidden`` is read backwards, so that it mirrors G's.
+
+    ``norm`` is ``"none"``, ``"spectral"`` or ``"batch"``.
+    """
     layers: list[nn.Module] = [nn.Flatten()]
     width = math.prod(shape)
     for units in reversed(hidden):
-        layers += [nn.Linear(width, units), nn.LeakyReLU(0.2)]
+        layers += normed(nn.Linear(width, units), norm, nn.BatchNorm1d(units))
+        layers.append(nn.LeakyReLU(0.2))
         if dropout:
             layers.append(nn.Dropout(dropout))
         width = units
-    layers.append(nn.Linear(width, 1))
+    layers += normed(nn.Linear(width, 1), norm)
     return nn.Sequential(*layers)

@@ -197,10 +197,10 @@ class Counted(Minimax):
         self.order += "D"
         return super().step_discriminator(real)
 
-    def step_generator(self, n):
+    def step_generator(self, n, real=None):
         self.order += "G"
         self.sizes.append(n)
-        return super().step_generator(n)
+        return super().step_generator(n, real)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_each_epoch_has_its_own_order_also_when_resumed():
 
     class Watched(Minimax):
         def step_discriminator(self, real):
-            self.seen.append(real.numpy()[:, 0])
+            self.batches.append(real.numpy()[:, 0])
             return super().step_discriminator(real)
 
     points = np.stack([np.arange(20), np.zeros(20)], axis=1).astype("f")
@@ -260,12 +260,12 @@ def test_each_epoch_has_its_own_order_also_when_resumed():
     expected = [[b.numpy()[:, 0] for b in loader.batches(epoch)] for epoch in range(4)]
     assert not np.array_equal(expected[0], expected[1])
     game = Watched(*mg.zoo.build("mlp", (2,), {"latent_dim": 3}))
-    game.seen = []
+    game.batches = []
     game.fit(loader, epochs=2)
     next(iter(loader))
     game.fit(DataLoader(points, 5, shuffle=True, seed=4), epochs=3)
     game.fit(loader, epochs=4)
-    np.testing.assert_array_equal(game.seen, np.concatenate(expected))
+    np.testing.assert_array_equal(game.batches, np.concatenate(expected))
 
 
 def test_an_iterator_that_ends_is_refused_when_it_has_ended():

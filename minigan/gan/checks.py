@@ -1,0 +1,89 @@
+"""Combinations that can not work, said before hours are spent on them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from ..nn import BatchNorm1d, BatchNorm2d, Flatten, Identity, Module, Sigmoid, Tanh, Unflatten
+from ..nn.utils import is_spectrally_normalized
+from .penalties import Penalty
+
+if TYPE_CHECKING:
+    from .game import Minimax
+
+
+class Diverged(ArithmeticError):
+    """A loss or a weight became NaN or infinite."""
+
+
+def latent_dim(generator: Module) -> int:
+    """The length of z, from the generator's first dense layer."""
+    for module in generator.modules():
+        if hasattr(module, "in_features"):
+            return module.in_features
+    raise ValueError("the generator has no dense layer to tell the size of z: give latent_dim=")
+
+
+def check_options(game: Minimax) -> None:
+    """Refuse numbers out of range, and options that exclude each other."""
+    lows = {"d_steps": 1, "pack": 1, "instance_noise": 0, "noise_steps": 0, "clip_grad_norm": 0}
+    for option, low in (lows | {"unroll": 0, "consensus": 0}).items():
+        value = getattr(game, option)
+        if not value >= low:
+            raise ValueError(f"{option} must be at least {low}, got {value}")
+    if game.noise_steps and not game.instance_noise:
+        raise ValueError("noise_steps fades the instance noise, but instance_noise is 0")
+    for option in ("simultaneous", "consensus", "clip_grad_norm"):
+        if game.unroll and getattr(game, option):
+            raise ValueError(f"unroll does not go with {option}: leave one of them away")
+    if game.simultaneous and game.d_steps != 1:
+        raise ValueError(f"simultaneous steps are one and one, but d_steps is {game.d_steps}")
+
+
+def check_discriminator(
+    discriminator: Module, objective: Any, penalties: Iterable[Penalty]
+) -> None:
+    """Refuse a sigmoid at D's end; warn of batch norm under a slope penalty, and of no limit."""
+    if isinstance(_last_layer(discriminator), Sigmoid):
+        raise ValueError(
+            "the discriminator ends in a Sigmoid: leave it away, the objective works on logits "
+            "because log(sigmoid(x)) loses its gradient where D is sure"
+        )
+    modules = list(discriminator.modules())
+    per_sample = [p for p in penalties if p.per_sample]
+    if per_sample and any(isinstance(m, (BatchNorm1d, BatchNorm2d)) for m in modules):
+        warnings.warn(
+            f"{type(per_sample[0]).__name__} limits D's slope at each sample, but D's batch norm "
+            "lets every sample of a batch move every logit: build D without it "
+            '(zoo.dcgan.discriminator(norm="none"))',
+            stacklevel=3,
+        )
+    limited = penalties or any(map(is_spectrally_normalized, modules))
+    if getattr(objective, "needs_constraint", False) and not limited:
+        warnings.warn(
+            f"nothing limits D's slope, so {type(objective).__name__}'s loss has no lower bound "
+            'and the game will run away: add penalties=["gradient-penalty=10"] '
+            "(--penalty gradient-penalty=10), or spectral_norm in D",
+            stacklevel=3,
+        )
+
+
+def check_range(generator: Module, dataset: Any) -> None:
+    """Say so if G can not reach the data's values: a tanh gives [-1, 1], a sigmoid [0, 1]."""
+    last = _last_layer(generator)
+    bounds = (-1.0, 1.0) if isinstance(last, Tanh) else (0.0, 1.0)
+    wanted = getattr(dataset, "range", None)
+    if wanted and isinstance(last, (Tanh, Sigmoid)) and tuple(wanted) != bounds:
+        warnings.warn(
+            f"the generator ends in {type(last).__name__}, which gives {bounds}, but the data "
+            f"is in {tuple(wanted)}: use dataset.with_range{bounds}, or another last layer",
+            stacklevel=3,
+        )
+
+
+def _last_layer(network: Module) -> Module:
+    """The last layer that changes values, not only their shape."""
+    *_, last = (m for m in network.modules() if not isinstance(m, (Flatten, Identity, Unflatten)))
+    return last
