@@ -9,9 +9,11 @@ import io
 import math
 from typing import TYPE_CHECKING, Any
 
+from .autograd import no_grad
 from .backend import np, to_host
-from .gan import History
+from .gan import History, oracles
 from .graph import graph as graph
+from .ops import sigmoid
 from .saving import write_atomically
 from .tensor import Tensor
 
@@ -91,6 +93,52 @@ def losses(history: History) -> Figure:
     below.set_ylim(0, 1)
     below.axhline(0.5, color=GREY, linewidth=1, linestyle="--")
     below.set_xlabel("step")
+    return figure
+
+
+def discriminator(network: Any, p: Any, q: Any, grid: Any) -> Figure:
+    """What D learned beside the best that it could, p / (p + q), where samples can come.
+
+    Parameters
+    ----------
+    network : Module or callable
+        Points (N, D), a Tensor, to logits (N, 1) or (N,).
+    p, q : callables
+        The densities of the data and of G's samples, as ``gan.oracles`` takes them.
+    grid : array (n,), or two of them
+        The axis of numbers, or the two axes of points.
+    """
+    x = oracles.points(grid)
+    flat = Tensor(x.reshape(-1, 2 if x.ndim > 1 else 1).astype(np.float32))
+    with no_grad():
+        learned = _host(sigmoid(network(flat))).reshape(x.shape[: x.ndim - (x.ndim > 1)])
+    best = oracles.optimal_discriminator(p, q)(x)
+    if x.ndim == 1:
+        figure = _figure(8, 5.5)
+        above, below = figure.subplots(2, 1, sharex=True)
+        above.plot(x, learned, color=BLUE, linewidth=2, label="learned")
+        above.plot(x, best, color="black", linewidth=1, linestyle="--", label="p / (p + q)")
+        above.set(ylabel="probability of being real", ylim=(0, 1))
+        for density, color, label in ((p, GREY, "p, data"), (q, ORANGE, "q, G(z)")):
+            below.fill_between(x, density(x), color=color, alpha=0.5, linewidth=0, label=label)
+        below.set(ylabel="density", xlabel="x")
+        below.set_ylim(bottom=0)
+        for axes in (above, below):
+            axes.legend(loc="upper right")
+            axes.grid(alpha=0.3)
+        return figure
+    figure = _figure(9, 4.5)
+    panels = figure.subplots(1, 2, sharex=True, sharey=True)
+    seen = p(x) + q(x)
+    blank = seen < 1e-3 * seen.max()  # no sample comes there, so that D can say what it likes
+    for axes, values, title in zip(
+        panels, (learned, best), ("learned", "p / (p + q)"), strict=True
+    ):
+        shown = np.where(blank, np.nan, values).T
+        colors = axes.pcolormesh(*grid, shown, cmap="RdBu", vmin=0, vmax=1, shading="nearest")
+        axes.contour(*grid, best.T, levels=[0.5], colors="black", linewidths=1, linestyles="--")
+        axes.set(title=title, aspect="equal")
+    figure.colorbar(colors, ax=panels, label="probability of being real")
     return figure
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 import minigan as mg
 from minigan import plot
-from minigan.gan import History
+from minigan.gan import History, oracles
 
 
 def pixels(image):
@@ -130,6 +130,39 @@ def test_the_points_figure_shows_samples_over_data(rng):
     np.testing.assert_allclose(curves(axes)["data"], real.T, rtol=1e-6)
     assert axes.get_aspect() == 1
     assert list(curves(plot.points(samples).axes[0])) == ["G(z)"]
+
+
+def test_the_discriminator_figure_on_a_line():
+    """D = σ(3x - 1) over p / (p + q), and the densities below."""
+    p, q = oracles.mixture([-1.0, 1.0], 0.4), oracles.mixture([0.5], 0.8)
+    x = np.linspace(-3, 3, 61)
+    above, below = plot.discriminator(lambda x: 3 * x - 1, p, q, x).axes
+    drawn = curves(above)
+    np.testing.assert_array_equal(drawn["learned"][0], x)
+    np.testing.assert_allclose(drawn["learned"][1], 1 / (1 + np.exp(1 - 3 * x)), rtol=1e-5)
+    np.testing.assert_allclose(drawn["p / (p + q)"][1], p(x) / (p(x) + q(x)))
+    for area, density in zip(below.collections, (p, q), strict=True):
+        assert area.get_paths()[0].vertices[:, 1].max() == pytest.approx(density(x).max())
+    assert [text.get_text() for text in below.get_legend().texts] == ["p, data", "q, G(z)"]
+
+
+def test_the_discriminator_figure_on_a_plane(tmp_path):
+    """Blue where D is sure of a real, the first coordinate to the right; blank where none comes."""
+    p, q = oracles.mixture([[2.0, 0.0]], 0.5), oracles.mixture([[0.0, 1.0]], 0.5)
+    x, y = np.linspace(-6, 6, 61), np.linspace(-5, 5, 51)
+    network = mg.nn.Linear(2, 1)
+    network.weight.data[...], network.bias.data[...] = [[1, -2]], 0
+    figure = plot.discriminator(network, p, q, (x, y))
+    left, right = figure.axes[:2]
+    learned, best = (axes.collections[0].get_array() for axes in (left, right))
+    assert learned.shape == best.shape == (51, 61)  # rows are y
+    i, j = 28, 37  # y = 0.6, x = 1.4
+    assert learned[i, j] == pytest.approx(1 / (1 + np.exp(-(1.4 - 2 * 0.6))), rel=1e-5)
+    assert best[i, j] == pytest.approx(float(oracles.optimal_discriminator(p, q)([1.4, 0.6])))
+    assert learned.mask[0, 0] and best.mask[0, 0] and not learned.mask[i, j]
+    assert [axes.get_title() for axes in (left, right)] == ["learned", "p / (p + q)"]
+    plot.save(figure, tmp_path / "d.png")
+    assert Image.open(tmp_path / "d.png").size == (900, 450)
 
 
 @pytest.mark.parametrize(

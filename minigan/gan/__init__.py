@@ -1,6 +1,29 @@
-"""The game: objectives, the alternating steps, and what is recorded beside them."""
+"""The game: objectives, penalties, the steps, and what is recorded beside them."""
 
+from . import oracles
 from .callbacks import Callback, Checkpoints, History, Progress, Samples
+from .checks import Diverged
+from .diagnosis import Diagnosis, Finding
 from .ema import EMA
-from .game import Diverged, Minimax
-from .objectives import OBJECTIVES, NonSaturating, Saturating
+from .game import Minimax
+from .objectives import (
+    OBJECTIVES,
+    Hinge,
+    LeastSquares,
+    NonSaturating,
+    Objective,
+    RelativisticAverage,
+    Saturating,
+    Wasserstein,
+)
+from .penalties import (
+    DRAGAN,
+    PENALTIES,
+    R1,
+    R2,
+    GradientPenalty,
+    OneSidedPenalty,
+    Penalty,
+    WeightClipping,
+)
+from .players import Play
