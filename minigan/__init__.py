@@ -14,7 +14,7 @@ optimisers), ``data`` and ``gan`` (what is learned, and the game), ``zoo`` (netw
 (figures), ``runs`` and ``cli`` (the command).
 """
 
-from . import check, data, gan, nn, optim, plot, zoo
+from . import check, data, gan, metrics, nn, optim, plot, profiler, zoo
 from .autograd import enable_grad, grad, is_grad_enabled, no_grad
 from .backend import (
     DeviceError,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import sys
 import warnings
@@ -11,11 +12,13 @@ from typing import Annotated, Any
 
 import typer
 
-from . import backend, data, plot
+from . import backend, data, metrics, plot
+from . import search as search_
 from .backend import np
-from .gan import Diverged
+from .gan import OBJECTIVES, PENALTIES, Diverged
 from .runs import Config, Run
 from .saving import write_atomically
+from .tensor import Tensor
 
 app = typer.Typer(
     help="Understand GANs: train one, look at it, take it apart.",
@@ -25,6 +28,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+_PENALTIES = ", ".join(f"{name}={kind().weight:g}" for name, kind in PENALTIES.items())
+
 _TRAIN_HELP = """Train a GAN; with no option, on the bundled handwritten digits.
 
 \b
@@ -33,6 +38,7 @@ Examples:
   minigan train --data mnist --model dcgan --epochs 20
   minigan train --data ~/Pictures/cats --model dcgan --image-size 64
   minigan train --data ring --d-steps 3 --out runs/eight-modes
+  minigan train --objective wasserstein --penalty gradient-penalty=10 --d-steps 5
   minigan train --resume runs/digits-mlp --epochs 600
 """
 
@@ -52,7 +58,11 @@ def train(
     ] = None,
     model: Annotated[str | None, typer.Option(help="mlp, mlp-cnn or dcgan  [mlp]")] = None,
     objective: Annotated[
-        str | None, typer.Option(help="non-saturating or minimax  [non-saturating]")
+        str | None, typer.Option(help=f"{', '.join(OBJECTIVES)}  [non-saturating]")
+    ] = None,
+    penalties: Annotated[
+        list[str] | None,
+        typer.Option("--penalty", help=f"NAME or NAME=WEIGHT; again for more: {_PENALTIES}"),
     ] = None,
     epochs: Annotated[
         int | None, typer.Option(help="passes over the data, in total  [30; digits 300]")
@@ -60,12 +70,38 @@ def train(
     batch_size: Annotated[int | None, typer.Option(help="[64]")] = None,
     lr: Annotated[float | None, typer.Option(help="Adam's step size  [2e-4; digits 1e-3]")] = None,
     beta1: Annotated[float | None, typer.Option(help="Adam's first decay  [0.5]")] = None,
+    d_lr: Annotated[float | None, typer.Option(help="D's own step size  [that of --lr]")] = None,
+    lr_half_life: Annotated[
+        float | None, typer.Option(help="epochs in which step sizes halve; 0: they stay  [0]")
+    ] = None,
     d_steps: Annotated[int | None, typer.Option(help="updates of D per update of G  [1]")] = None,
     real_label: Annotated[
         float | None, typer.Option(help="D's target for real samples; 0.9 smooths  [1]")
     ] = None,
     fake_label: Annotated[
         float | None, typer.Option(help="D's target for generated samples  [0]")
+    ] = None,
+    d_norm: Annotated[
+        str | None,
+        typer.Option(help="in D: batch, spectral or none; auto: what suits the penalty  [auto]"),
+    ] = None,
+    pack: Annotated[
+        int | None, typer.Option(help="samples that D judges together (PacGAN)  [1]")
+    ] = None,
+    instance_noise: Annotated[
+        float | None, typer.Option(help="standard deviation of noise on all that D sees  [0]")
+    ] = None,
+    noise_steps: Annotated[
+        int | None, typer.Option(help="updates of G until that noise has faded; 0: it stays  [0]")
+    ] = None,
+    clip_grad_norm: Annotated[
+        float | None, typer.Option(help="the longest gradient of a network; 0: no limit  [0]")
+    ] = None,
+    unroll: Annotated[
+        int | None, typer.Option(help="steps of D that G looks ahead (unrolled GAN)  [0]")
+    ] = None,
+    consensus: Annotated[
+        float | None, typer.Option(help="weight of both gradients' squared length  [0]")
     ] = None,
     ema: Annotated[
         float | None, typer.Option(help="decay of G's moving average; 0 for none  [0.999]")
@@ -77,6 +113,9 @@ def train(
         typer.Option(help="cores for matrix products, 0 for all; mlp takes 1  [0; digits 1]"),
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda  [cpu]")] = None,
+    diagnose: Annotated[
+        bool, typer.Option(help="watch for trouble, say what to try; 2% of the time")
+    ] = True,
     out: Annotated[Path | None, typer.Option(help="the run's folder  [runs/DATA-MODEL]")] = None,
     resume: Annotated[
         Path | None, typer.Option(help="continue this run up to --epochs in total")
@@ -90,13 +129,23 @@ def train(
         "image_size": image_size,
         "model": model,
         "objective": objective,
+        "penalties": penalties or None,
         "epochs": epochs,
         "batch_size": batch_size,
         "lr": lr,
         "beta1": beta1,
+        "d_lr": d_lr,
+        "lr_half_life": lr_half_life,
         "d_steps": d_steps,
         "real_label": real_label,
         "fake_label": fake_label,
+        "d_norm": d_norm,
+        "pack": pack,
+        "instance_noise": instance_noise,
+        "noise_steps": noise_steps,
+        "clip_grad_norm": clip_grad_norm,
+        "unroll": unroll,
+        "consensus": consensus,
         "ema": ema,
         "latent_dim": latent_dim,
         "seed": seed,
@@ -110,13 +159,52 @@ def train(
         source = Run.open(resume)
         dataset = source.config.dataset()
         run = source.continued(options, out)
-    print(f"{dataset!r}\n{run.config.model}, {run.config.objective}, {run.config.epochs} epochs")
+    game = " + ".join([run.config.objective, *run.config.penalties])
+    print(f"{dataset!r}\n{run.config.model}, {game}, {run.config.epochs} epochs")
     try:
-        run.train(dataset)
+        run.train(dataset, diagnose=diagnose)
     except KeyboardInterrupt:
         return _say(f"interrupted; continue with: minigan train --resume {run.folder}", 130)
-    print(f"{run.folder}: samples.png, loss.png, history.csv, checkpoint.safetensors")
+    seen = ", diagnosis.txt" if diagnose else ""
+    print(f"{run.folder}: samples.png, loss.png, history.csv, checkpoint.safetensors{seen}")
     return 0
+
+
+_SEARCH_HELP = """Train with every combination of several options' values, or with random ones.
+
+Takes the options of `minigan train`, with several values each: A,B,C is a list,
+log:LOW:HIGH a range drawn from uniformly in the logarithm, uniform:LOW:HIGH one drawn from
+uniformly. --trials draws that many settings at random; without it every combination is tried.
+The same command again skips the trials that are finished and continues the others.
+
+\b
+Examples:
+  minigan search --lr 2e-4,1e-3 --objective minimax,non-saturating --seeds 3 --jobs 2
+  minigan search --lr log:1e-5:1e-2 --batch-size 32,64,128 --trials 20 --out runs/search-lr
+  minigan search --objective hinge,wasserstein --penalty none,r1=10,r1=1+r2=1
+"""
+
+
+@app.command(
+    help=_SEARCH_HELP,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def search(
+    context: typer.Context,
+    trials: Annotated[
+        int | None, typer.Option(help="settings to draw at random  [every combination]")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="runs of each setting")] = 1,
+    seed: Annotated[int, typer.Option(help="of the draws, and the first of the runs")] = 0,
+    jobs: Annotated[int, typer.Option(help="processes at a time, one thread each")] = 1,
+    score: Annotated[str, typer.Option(help=", ".join(search_.SCORES))] = "frechet",
+    out: Annotated[Path, typer.Option(help="the search's folder")] = Path("runs/search"),
+    device: Annotated[str | None, typer.Option(help="cpu or cuda  [cpu]")] = None,
+) -> None:
+    backend.set_default_device(device or backend.default_device())
+    plan = search_.Search(search_.read_options(context.args), trials, seeds, seed, score)
+    print(search_.table(plan, search_.run(plan, out, jobs)))
+    print(f"{out}: trials.csv, trials.png, and a folder for each run")
 
 
 @app.command()
@@ -160,6 +248,36 @@ def _npz(**arrays: Any) -> bytes:
 
 
 @app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="a run's folder")],
+    n: Annotated[int, typer.Option("-n", help="samples; at most half of the real data")] = 5000,
+    features: Annotated[
+        str, typer.Option(help="what pictures are compared by: " + ", ".join(metrics.NAMES))
+    ] = "auto",
+    seed: Annotated[int, typer.Option(help="of the noise and of the choice of real data")] = 0,
+) -> None:
+    """Measure a run's samples, beside what a perfect generator would get.
+
+    Prints a table and writes it to evaluation.json in the run's folder.
+
+    \b
+    Examples:
+      minigan evaluate runs/digits-mlp
+      minigan evaluate runs/mnist-dcgan -n 10000 --features inception
+    """
+    if n < 1:
+        raise ValueError(f"-n must be at least 1, got {n}")
+    source = Run.open(run)
+    game, dataset = source.restore(), source.config.dataset()
+    extractor = metrics.extractor(features, dataset)
+    samples = game.sample(n, game.fixed_noise(n, seed))
+    report = metrics.evaluate(dataset, samples, extractor, seed)
+    content = {"epoch": game.epoch, "seed": seed, **report.as_dict()}
+    write_atomically(run / "evaluation.json", (json.dumps(content, indent=2) + "\n").encode())
+    print(f"{report}\n{run / 'evaluation.json'}")
+
+
+@app.command()
 def info(
     run: Annotated[Path | None, typer.Argument(help="a run's folder")] = None,
 ) -> None:
@@ -182,6 +300,8 @@ def info(
             print(f"{name:14} {count:,} parameters")
     else:
         print("checkpoint     none yet")
+    if source.diagnosis.is_file():
+        print("\n" + source.diagnosis.read_text().rstrip())
 
 
 def _print_machine() -> None:
@@ -221,6 +341,56 @@ def check(
     table = library.table(results)
     print(table)
     return 1 if "WRONG" in table["verdict"] else 0
+
+
+@app.command()
+def bench(
+    model: Annotated[str, typer.Option(help="mlp, mlp-cnn or dcgan")] = "dcgan",
+    data_shape: Annotated[
+        str, typer.Option(help="of one example: CxHxW for pictures, D for points")
+    ] = "1x28x28",
+    batch_size: Annotated[int, typer.Option(help="examples per step")] = 64,
+    steps: Annotated[int, typer.Option(help="how many to time; 0: some seconds of them")] = 0,
+    threads: Annotated[
+        int | None, typer.Option(help="cores for matrix products, 0 for all; mlp takes 1  [0]")
+    ] = None,
+) -> None:
+    """Time a training step on random data, and show where the time goes.
+
+    The first figure, without the profiler, is the one to quote. Takes some ten seconds.
+
+    \b
+    Examples:
+      minigan bench
+      minigan bench --model dcgan --data-shape 3x32x32 --threads 1
+    """
+    from threadpoolctl import threadpool_limits
+
+    from . import profiler
+
+    if steps < 0:
+        raise ValueError(f"steps must be at least 0, got {steps}")
+    if backend.default_device() != "cpu":
+        raise ValueError(f"bench times the CPU, but the device is {backend.default_device()}")
+    config = Config.of(data="mnist", model=model, batch_size=batch_size, threads=threads)
+    game = config.game(_shape(data_shape))
+    real = backend.uniform((batch_size, *_shape(data_shape))) * 2 - 1
+
+    def step() -> None:
+        game.step_discriminator(Tensor(real))
+        game.step_generator(batch_size)
+
+    with threadpool_limits(config.threads or None, user_api="blas"), backend.quiet():
+        print(f"{config.model}, batches of {batch_size} x {data_shape}")
+        print(profiler.bench(step, steps))
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    """``"1x28x28"`` as (1, 28, 28)."""
+    sizes = text.lower().split("x")
+    if len(sizes) not in (1, 3) or not all(s.isdecimal() and int(s) for s in sizes):
+        raise ValueError(f"data-shape is like 1x28x28, or like 2 for points; got {text!r}")
+    return tuple(map(int, sizes))
 
 
 def main(args: list[str] | None = None) -> int:

@@ -6,6 +6,7 @@
     history.csv              a row per step
     samples/0030.png         what G made of the same noise, every few epochs
     samples.png  loss.png    at the end
+    diagnosis.txt            what was measured beside it, and what looks wrong
     checkpoint.safetensors   the whole state of the game
 """
 
@@ -19,9 +20,12 @@ from typing import Any
 
 from . import backend, plot, zoo
 from . import data as datasets
-from .gan import Callback, Checkpoints, History, Minimax, Progress, Samples
+from .gan import Callback, Checkpoints, Diagnosis, History, Minimax, Progress, Samples
 from .gan.objectives import OBJECTIVES
+from .gan.penalties import penalty
 from .names import find_name
+from .optim import Optimizer
+from .optim.lr_scheduler import LambdaLR
 from .saving import load_tree, write_atomically
 from .tensor import Tensor
 
@@ -63,13 +67,23 @@ class Config:
     image_size: int = 32
     model: str = "mlp"
     objective: str = "non-saturating"
+    penalties: list[str] = field(default_factory=list)  # like "r1=10"
     epochs: int = 30
     batch_size: int = 64
     lr: float = 2e-4
     beta1: float = 0.5
+    d_lr: float | None = None
+    lr_half_life: float = 0.0  # in epochs; a function of the epoch alone, so that runs can go on
     d_steps: int = 1
     real_label: float = 1.0
     fake_label: float = 0.0
+    d_norm: str = "auto"  # the model's own, but none where a penalty needs D to do without
+    pack: int = 1
+    instance_noise: float = 0.0
+    noise_steps: int = 0
+    clip_grad_norm: float = 0.0
+    unroll: int = 0
+    consensus: float = 0.0
     ema: float = 0.999
     latent_dim: int = 100
     seed: int = 0
@@ -96,13 +110,19 @@ class Config:
             self.data = find_name(self.data, datasets.NAMES, "data set")
         self.model = find_name(self.model, zoo.MODELS, "model")
         self.objective = find_name(self.objective, OBJECTIVES, "objective")
+        self.penalties = [str(penalty(text)) for text in self.penalties]
+        self.d_norm = find_name(self.d_norm, ("auto", *zoo.NORMS), "norm")
         lows = {"epochs": 1, "batch_size": 2, "d_steps": 1, "latent_dim": 1}
         lows |= {"seed": 0, "threads": 0}
         for option, low in lows.items():
             if getattr(self, option) < low:
                 raise ValueError(f"{option} must be at least {low}, got {getattr(self, option)}")
-        if not self.lr > 0:
-            raise ValueError(f"lr must be positive, got {self.lr}")
+        for option in ("lr", "d_lr"):
+            value = getattr(self, option)
+            if value is not None and not value > 0:
+                raise ValueError(f"{option} must be positive, got {value}")
+        if not self.lr_half_life >= 0:
+            raise ValueError(f"lr_half_life must be at least 0, got {self.lr_half_life}")
 
     def located(self) -> Config:
         """The same with paths from the root, so that a run can be continued from anywhere."""
@@ -123,23 +143,40 @@ class Config:
     def game(self, shape: tuple[int, ...]) -> Minimax:
         """The networks with their initial weights, and the game between them, from the seed."""
         backend.manual_seed(self.seed)
+        penalties = [penalty(text) for text in self.penalties]
+        norm = {} if self.d_norm == "auto" else {"norm": self.d_norm}
+        if not norm and any(p.per_sample for p in penalties):
+            norm = {"norm": "none"}
         networks = zoo.build(
             self.model,
             shape,
             {"latent_dim": self.latent_dim, **self.generator},
-            self.discriminator,
+            {**norm, **self.discriminator},
+            self.pack,
         )
         return Minimax(
             *networks,
             self.objective,
+            penalties=penalties,
             latent_dim=self.latent_dim,
             lr=self.lr,
             betas=(self.beta1, 0.999),
+            d_lr=self.d_lr,
+            scheduler=self._schedule if self.lr_half_life else None,
             d_steps=self.d_steps,
             real_label=self.real_label,
             fake_label=self.fake_label,
             ema=self.ema,
+            pack=self.pack,
+            instance_noise=self.instance_noise,
+            noise_steps=self.noise_steps,
+            clip_grad_norm=self.clip_grad_norm,
+            unroll=self.unroll,
+            consensus=self.consensus,
         )
+
+    def _schedule(self, optimizer: Optimizer) -> LambdaLR:
+        return LambdaLR(optimizer, lambda epoch: 0.5 ** (epoch / self.lr_half_life))
 
 
 class Run:
@@ -157,6 +194,11 @@ class Run:
     def history(self) -> Path:
         """The file with a row per step."""
         return self.folder / "history.csv"
+
+    @property
+    def diagnosis(self) -> Path:
+        """The file with the report of :class:`Diagnosis`."""
+        return self.folder / "diagnosis.txt"
 
     @classmethod
     def create(cls, config: Config, dataset: datasets.Dataset, folder: Path | None) -> Run:
@@ -253,8 +295,13 @@ class Run:
             ) from None
         return game
 
-    def train(self, dataset: datasets.Dataset, progress: bool = True) -> Minimax:
-        """Train until ``config.epochs`` in total, from the last checkpoint if there is one."""
+    def train(
+        self, dataset: datasets.Dataset, progress: bool = True, diagnose: bool = True
+    ) -> Minimax:
+        """Train until ``config.epochs`` in total, from the last checkpoint if there is one.
+
+        ``progress`` shows a bar and what the diagnosis finds; ``diagnose`` watches for trouble.
+        """
         from threadpoolctl import threadpool_limits
 
         config = self.config
@@ -273,6 +320,9 @@ class Run:
             # last, so that an epoch that is in the checkpoint has all its other files
             Checkpoints(self.checkpoint, every=max(1, STEPS_PER_CHECKPOINT // per_epoch)),
         ]
+        if diagnose:
+            n, say = min(64, batch_size), None if progress else lambda text: None
+            callbacks.insert(1, Diagnosis(dataset, n=n, path=self.diagnosis, say=say))
         if progress:
             callbacks.append(Progress())
         with threadpool_limits(config.threads or None, user_api="blas"):

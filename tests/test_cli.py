@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 import minigan as mg
-from minigan import cli, runs
+from minigan import cli, nn, runs
 from minigan.cli import main
 from minigan.runs import Run
 from minigan.saving import load_tree
@@ -97,13 +97,16 @@ def test_help_shows_examples(capsys):
     assert "train" in capsys.readouterr().out
 
 
+WITHOUT_DEFAULT = {"data_dir", "penalties", "d_lr"}
+
+
 def test_the_helps_defaults_are_the_defaults():
     """The help says them in brackets, and those for the digits if they differ."""
     default, digits = runs.Config(), runs.Config.of(data="digits")
     seen = []
     for name, hint in get_type_hints(cli.train, include_extras=True).items():
         option = name.rstrip("_")
-        if hasattr(default, option) and option != "data_dir":
+        if hasattr(default, option) and option not in WITHOUT_DEFAULT:
             help_text = hint.__metadata__[0].help
             brackets = help_text.rstrip("]").rpartition("[")[2]
             usual, *for_digits = re.split("; (?:digits|mlp) ", brackets)
@@ -111,7 +114,8 @@ def test_the_helps_defaults_are_the_defaults():
             assert kind(usual) == getattr(default, option), option
             assert kind(*for_digits or [usual]) == getattr(digits, option), option
             seen.append(option)
-    assert set(seen) == vars(default).keys() - {"data_dir", "generator", "discriminator"}
+    unset = WITHOUT_DEFAULT | {"generator", "discriminator"}
+    assert set(seen) == vars(default).keys() - unset
 
 
 def test_train_says_what_it_does_and_where_it_is(capsys):
@@ -141,6 +145,43 @@ def test_options_reach_the_run():
     assert (game.d_updates, game.step, game.d_steps, game.latent_dim) == (5, 2, 2, 7)
     assert game.ema.decay == 0.5
     assert (game.objective.real_label, game.objective.fake_label) == (0.9, 0.1)
+
+
+def test_the_games_options_reach_it():
+    works(
+        "train", "--objective", "Wasserstein", "--penalty", "Gradient_Penalty=5", "--penalty", "r1",
+        "--d-lr", 0.02, "--lr-half-life", 1, "--d-norm", "spectral", "--pack", 2,
+        "--instance-noise", 0.1, "--noise-steps", 9, "--clip-grad-norm", 2, "--consensus", 0.1,
+        "--epochs", 1, "--batch-size", 20, "--out", "run",
+    )  # fmt: skip
+    config = Run.open(Path("run")).config
+    assert config.penalties == ["gradient-penalty=5", "r1=10"]
+    game = Run.open(Path("run")).restore()
+    assert type(game.objective) is mg.gan.Wasserstein
+    assert [str(p) for p in game.penalties] == config.penalties
+    rates = [o.param_groups[0]["lr"] for o in (game.g_optimizer, game.d_optimizer)]
+    assert rates == [0.5e-3, 0.01]  # halved in the first epoch
+    assert (game.pack, game.instance_noise, game.noise_steps) == (2, 0.1, 9)
+    assert (game.clip_grad_norm, game.unroll, game.consensus) == (2, 0, 0.1)
+    assert nn.utils.is_spectrally_normalized(game.discriminator[1])
+    works("train", "--resume", "run", "--epochs", 2, "--penalty", "gradient-penalty=5",
+          "--penalty", "r1=10")  # fmt: skip
+    works("train", "--unroll", 1, "--epochs", 1, "--out", "unrolled")
+    assert Run.open(Path("unrolled")).restore().unroll == 1
+
+
+def test_penalties_that_need_d_without_batch_norm_get_it_so(said):
+    works("train", "--data", "digits", "--model", "dcgan", "--penalty", "r1", "--epochs", 1,
+          "--batch-size", 50, "--out", "run")  # fmt: skip
+    assert said() == []
+    kinds = {type(m) for m in Run.open(Path("run")).restore().discriminator.modules()}
+    assert nn.BatchNorm2d not in kinds
+
+
+def test_a_critic_without_limit_is_reported_once(said):
+    works("train", "--objective", "wasserstein", "--epochs", 1)
+    (line,) = said()
+    assert line.startswith("minigan: nothing limits D's slope, so Wasserstein's loss has no lower")
 
 
 def test_sample_writes_an_array_in_the_datas_range():
@@ -243,6 +284,15 @@ BAD_OPTIONS = [
     (("--ema", "1"), "an EMA's decay lies in [0, 1), got 1.0"),
     (("--real-label", "1.5"), "0 <= fake_label < real_label <= 1, got 0.0 and 1.5"),
     (("--fake-label", "-0.1"), "0 <= fake_label < real_label <= 1, got -0.1 and 1.0"),
+    (("--objective", "hinge", "--real-label", "0.9"), "hinge has no labels to smooth"),
+    (("--penalty", "r0"), "unknown penalty 'r0': did you mean 'r"),
+    (("--penalty", "r1=x"), "a penalty is NAME or NAME=WEIGHT, like r1=10; 'x' is no number"),
+    (("--d-lr", "0"), "d_lr must be positive, got 0"),
+    (("--lr-half-life", "-1"), "lr_half_life must be at least 0, got -1"),
+    (("--d-norm", "btch"), "unknown norm 'btch': did you mean 'batch'"),
+    (("--pack", "0"), "pack must be at least 1, got 0"),
+    (("--unroll", "1", "--consensus", "1"), "unroll does not go with consensus"),
+    (("--noise-steps", "5"), "noise_steps fades the instance noise, but instance_noise is 0"),
     (("--model", "dcgan", "--data", "ring"), "'dcgan' makes pictures, the data are points"),
     (("--data-dir", "."), "digits takes neither root nor split"),
     (("extra",), "extra"),
@@ -603,7 +653,7 @@ def test_exit_codes_and_streams():
     assert ended(command("train", "--model", "dcgn")) == (
         2,
         "",
-        "minigan: unknown model 'dcgn': did you mean 'dcgan'? known are mlp, mlp-cnn, dcgan\n",
+        "minigan: unknown model 'dcgn': did you mean 'dcgan'? known are mlp, mlp-cnn, dcgan, pacgan\n",
     )
 
 

@@ -17,7 +17,7 @@ import minigan.data
 from minigan import runs
 from minigan.cli import main
 from minigan.gan import Minimax
-from minigan.gan.callbacks import History
+from minigan.gan.callbacks import Callback, History
 from minigan.runs import RECIPES, Config, Run
 from minigan.saving import load_tree
 
@@ -38,11 +38,14 @@ def train(*options):
 
 
 def files(folder):
-    """Every file of the run, but not the figure: it is drawn from rounded rows after a resume."""
+    """Every file of the run, but not two that a resume makes otherwise.
+
+    The figure is then drawn from rounded rows, and the diagnosis has a part for each start.
+    """
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in Path(folder).rglob("*")
-        if path.is_file() and path.name != "loss.png"
+        if path.is_file() and path.name not in ("loss.png", "diagnosis.txt")
     }
 
 
@@ -59,7 +62,7 @@ def test_a_run_leaves_its_files():
     folder = Path("runs/digits-mlp")
     assert {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()} == {
         "config.json", "history.csv", "samples.png", "loss.png", "checkpoint.safetensors",
-        "samples/0001.png", "samples/0002.png", "samples/0003.png",
+        "diagnosis.txt", "samples/0001.png", "samples/0002.png", "samples/0003.png",
     }  # fmt: skip
     config = json.loads((folder / "config.json").read_text())
     assert config["epochs"] == 3 and config["model"] == "mlp" and config["seed"] == 0
@@ -71,6 +74,29 @@ def test_a_run_leaves_its_files():
     assert rows[-1].startswith("9,3,")
     assert load_tree(folder / "checkpoint.safetensors")["epoch"] == 3
     assert (folder / "samples.png").read_bytes() == (folder / "samples/0003.png").read_bytes()
+
+
+def test_a_run_is_diagnosed_and_ends_the_same_without(capsys):
+    train("--epochs", 2, "--out", "watched")
+    text = Path("watched/diagnosis.txt").read_text()
+    assert text.startswith("Diagnosis of steps 1 to 1\n") and "Nothing to worry about" in text
+    capsys.readouterr()
+    assert main(["info", "watched"]) == 0
+    assert capsys.readouterr().out.endswith(text)
+    train("--epochs", 2, "--no-diagnose", "--out", "alone")
+    assert not Path("alone/diagnosis.txt").exists()
+    assert files("watched") == files("alone")
+    train("--resume", "watched", "--epochs", 3)
+    assert Path("watched/diagnosis.txt").read_text().startswith(f"{text}\nDiagnosis of steps 7 ")
+
+
+def test_a_small_batch_is_diagnosed_with_a_small_batch(monkeypatch):
+    """So that a reading costs about a step."""
+    sizes = []
+    monkeypatch.setattr(runs, "Diagnosis", lambda real, n, **_: sizes.append(n) or Callback())
+    for size in (8, 100):
+        train("--epochs", 1, "--batch-size", size)
+    assert sizes == [8, 64]
 
 
 def test_points_are_drawn_as_points():
@@ -111,6 +137,22 @@ SETTINGS = [
     ("--d-steps", 2, "--ema", 0, "--objective", "minimax"),  # 3 batches: a pair spans two epochs
     ("--model", "dcgan", "--batch-size", 100),
     ("--data", "ring", "--fake-label", 0.1),
+    (
+        "--objective",
+        "hinge",
+        "--d-norm",
+        "spectral",
+        "--penalty",
+        "r1",
+        "--pack",
+        2,
+        "--instance-noise",
+        0.1,
+        "--noise-steps",
+        4,
+        "--lr-half-life",
+        1,
+    ),
 ]
 
 
@@ -143,7 +185,9 @@ def test_resuming_plays_only_what_is_left(monkeypatch):
     train("--epochs", 2, "--out", "run")
     steps, step = [], Minimax.step_generator
     monkeypatch.setattr(
-        Minimax, "step_generator", lambda game, n: (steps.append(game.step), step(game, n))[1]
+        Minimax,
+        "step_generator",
+        lambda game, n, real: (steps.append(game.step), step(game, n, real))[1],
     )
     train("--resume", "run", "--epochs", 3)
     assert steps == [6, 7, 8]
