@@ -653,7 +653,8 @@ def test_exit_codes_and_streams():
     assert ended(command("train", "--model", "dcgn")) == (
         2,
         "",
-        "minigan: unknown model 'dcgn': did you mean 'dcgan'? known are mlp, mlp-cnn, dcgan, pacgan\n",
+        "minigan: unknown model 'dcgn': did you mean 'dcgan'? "
+        "known are mlp, mlp-cnn, dcgan, pacgan\n",
     )
 
 
