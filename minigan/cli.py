@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import backend, data, metrics, plot
+from . import backend, data, metrics, plot, zoo
 from . import search as search_
 from .backend import np
 from .gan import OBJECTIVES, PENALTIES, Diverged
@@ -56,7 +56,7 @@ def train(
     image_size: Annotated[
         int | None, typer.Option(help="side of the pictures made from a folder's  [32]")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="mlp, mlp-cnn or dcgan  [mlp]")] = None,
+    model: Annotated[str | None, typer.Option(help=f"{', '.join(zoo.MODELS)}  [mlp]")] = None,
     objective: Annotated[
         str | None, typer.Option(help=f"{', '.join(OBJECTIVES)}  [non-saturating]")
     ] = None,
@@ -345,7 +345,7 @@ def check(
 
 @app.command()
 def bench(
-    model: Annotated[str, typer.Option(help="mlp, mlp-cnn or dcgan")] = "dcgan",
+    model: Annotated[str, typer.Option(help=", ".join(zoo.MODELS))] = "dcgan",
     data_shape: Annotated[
         str, typer.Option(help="of one example: CxHxW for pictures, D for points")
     ] = "1x28x28",

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import io
 import math
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from .autograd import no_grad
-from .backend import np, to_host
+from .backend import asarray, np, to_host
 from .gan import History, oracles
 from .graph import graph as graph
+from .nn import Module
+from .nn.utils import evaluating
 from .ops import sigmoid
 from .saving import write_atomically
 from .tensor import Tensor
@@ -110,7 +113,12 @@ def discriminator(network: Any, p: Any, q: Any, grid: Any) -> Figure:
     """
     x = oracles.points(grid)
     flat = Tensor(x.reshape(-1, 2 if x.ndim > 1 else 1).astype(np.float32))
-    with no_grad():
+    with ExitStack() as stack:
+        stack.enter_context(no_grad())
+        if isinstance(network, Module):  # a look must not move batch norm's statistics
+            stack.enter_context(evaluating(network))
+            weight = next(network.parameters(), flat)
+            flat = Tensor(asarray(flat.data, weight.dtype, weight.device))
         learned = _host(sigmoid(network(flat))).reshape(x.shape[: x.ndim - (x.ndim > 1)])
     best = oracles.optimal_discriminator(p, q)(x)
     if x.ndim == 1:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import minigan as mg
-from minigan import plot
+from minigan import nn, plot
 from minigan.gan import History, oracles
 
 
@@ -187,3 +187,13 @@ def test_a_picture_is_saved_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         plot.save(plot.grid(np.ones((9, 1, 8, 8))), path)
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_drawing_a_discriminator_leaves_it_as_it_was():
+    """Neither batch norm's statistics move nor the mode; weights may be float64."""
+    d = nn.Sequential(nn.Linear(1, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)).double()
+    before = {name: t.numpy().copy() for name, t in d.state_dict().items()}
+    p = oracles.mixture([0.0], 1.0)
+    plot.discriminator(d, p, p, np.linspace(-1, 1, 5))
+    assert all(np.array_equal(t.numpy(), before[name]) for name, t in d.state_dict().items())
+    assert d.training and d[1].training

@@ -265,6 +265,17 @@ def test_a_process_that_dies_without_a_word_is_told_and_tried_again(tmp_path, mo
         search.run_trials([trial], tmp_path, tell=lambda line: None)
 
 
+def test_a_score_that_failed_can_be_taken_again_by_another(tmp_path):
+    """The trial has been trained all the same."""
+    trial = Trial("a", 0, {k: parse(k, v)[0] for k, v in QUICK.items()})
+    (first,) = search.run_trials([trial], tmp_path, score="modes", tell=lambda line: None)
+    assert "take another score" in first.error
+    before = (tmp_path / trial.name / "checkpoint.safetensors").read_bytes()
+    (second,) = search.run_trials([trial], tmp_path, score="frechet", tell=lambda line: None)
+    assert second.error is None and second.score > 0
+    assert (tmp_path / trial.name / "checkpoint.safetensors").read_bytes() == before
+
+
 KILLED = ["search", "--lr", "1e-3,2e-3", "--epochs", "3", "--batch-size", "8", "--jobs", "2"]
 
 

@@ -6,7 +6,17 @@ import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ..nn import BatchNorm1d, BatchNorm2d, Flatten, Identity, Module, Sigmoid, Tanh, Unflatten
+from ..nn import (
+    BatchNorm1d,
+    BatchNorm2d,
+    Flatten,
+    Identity,
+    Module,
+    Sequential,
+    Sigmoid,
+    Tanh,
+    Unflatten,
+)
 from ..nn.utils import is_spectrally_normalized
 from .penalties import Penalty
 
@@ -84,6 +94,8 @@ def check_range(generator: Module, dataset: Any) -> None:
 
 
 def _last_layer(network: Module) -> Module:
-    """The last layer that changes values, not only their shape."""
-    *_, last = (m for m in network.modules() if not isinstance(m, (Flatten, Identity, Unflatten)))
-    return last
+    """The last layer that changes values, not only their shape, as far as a Sequential tells."""
+    while isinstance(network, Sequential):
+        layers = [m for m in network if not isinstance(m, (Flatten, Identity, Unflatten))]
+        network = layers[-1] if layers else Identity()
+    return network

@@ -158,7 +158,8 @@ def dead(game: Minimax, readings: list[Reading]) -> Finding | None:
         return None
     return Finding(
         "units are dead",
-        f"{readings[-1][layer]:.0%} of the {layer} give 0 for every sample",
+        f"{readings[-1][layer]:.0%} of the units of {layer.removeprefix('dead units of ')} give 0 "
+        "for every sample",
         (layer,),
         "LeakyReLU(0.2) in place of ReLU, a smaller lr, or batch norm before it",
     )
@@ -279,7 +280,7 @@ class Diagnosis(Callback):
         self._earlier = ""
 
     def on_start(self, game: Minimax, epochs: int) -> None:
-        """Make the probe; keep what the file says of steps before these."""
+        """Make the probe; keep what the file says already, of the game until now."""
         p = next(game.generator.parameters())
         self._probe = Probe(game, Tensor(backend.asarray(self.real, p.dtype, p.device)))
         if self.path is not None and self.path.is_file() and game.step and not self.readings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -11,7 +12,7 @@ from .. import backend
 from ..autograd import grad, no_grad
 from ..backend import np
 from ..nn import Module
-from ..nn.utils import clip_grad_norm_
+from ..nn.utils import clip_grad_norm_, evaluating
 from ..ops import isfinite, sigmoid
 from ..optim import Adam, Optimizer
 from ..optim.lr_scheduler import LRScheduler
@@ -156,7 +157,7 @@ class Minimax(Players):
         # 4. the loss: -log D(x) - log(1 - D(G(z))) in the minimax game; and the penalties
         loss = self.objective.discriminator_loss(real_logits, fake_logits)
         value = loss.item()
-        loss = self.penalized(loss, seen_real, seen_fake)
+        loss = self.penalized(loss, seen_real, seen_fake, self.d_updates)
         self._check_finite(loss, "discriminator")
         # 5. update D
         self.d_optimizer.zero_grad()
@@ -196,7 +197,8 @@ class Minimax(Players):
 
     def step_simultaneously(self, real: Tensor) -> dict[str, float]:
         """One update of both, each from where the other was before. Returns all the above."""
-        play = self.losses(real, self.sample_noise(len(real)))
+        apart = self.losses_apart(real, self.sample_noise(len(real)), self.d_updates)
+        play = self.with_consensus(apart)
         with no_grad():
             value = self.objective.discriminator_loss(play.real_logits, play.fake_logits).item()
         self._check_finite(play.d_loss, "discriminator")
@@ -220,7 +222,7 @@ class Minimax(Players):
             "d_loss": value,
             "d_real": _probability(play.real_logits),
             "d_fake": _probability(play.fake_logits),
-            "g_loss": play.g_loss.item(),
+            "g_loss": apart.g_loss.item(),
         }
 
     # --------------------------------------------------------------------------- their details
@@ -230,10 +232,12 @@ class Minimax(Players):
         if not self.unroll:
             return _frozen(self.discriminator)
         seen_real, seen_fake = self.seen(self.needed(real)), self.seen(fake)
+        updates = itertools.count(self.d_updates)
 
         def loss() -> Tensor:
             logits = self.judge_seen(seen_real), self.judge_seen(seen_fake)
-            return self.penalized(self.objective.discriminator_loss(*logits), seen_real, seen_fake)
+            value = self.objective.discriminator_loss(*logits)
+            return self.penalized(value, seen_real, seen_fake, next(updates))
 
         return unrolled(self.discriminator, self.d_optimizer, loss, self.unroll, self.projected)
 
@@ -271,8 +275,8 @@ class Minimax(Players):
         if not math.isfinite(value):
             raise Diverged(
                 f"the {network}'s loss became {value} at step {self.step + 1} (epoch "
-                f"{self.epoch + 1}): try a smaller learning rate, check the data for NaN and for "
-                "values outside of its range, or smooth the labels"
+                f"{self.epoch + 1}): try a smaller learning rate or a penalty, or check the data "
+                "for NaN and for values outside of its range"
             )
         return value
 
@@ -307,14 +311,10 @@ class Minimax(Players):
         """
         network = self.ema.module if self.ema is not None else self.generator
         noise = self.sample_noise(n) if noise is None else noise
-        modes = [(module, module.training) for module in network.modules()]
-        network.eval()
-        try:
-            with no_grad():
-                parts = [network(noise[i : i + batch_size]) for i in range(0, n, batch_size)]
-        finally:
-            for module, mode in modes:
-                module.training = mode
+        if not len(noise) == n >= 1:
+            raise ValueError(f"expected noise for {n} samples, at least one, got {noise.shape}")
+        with no_grad(), evaluating(network):
+            parts = [network(noise[i : i + batch_size]) for i in range(0, n, batch_size)]
         return Tensor(backend.module_of(parts[0].data).concatenate([p.data for p in parts]))
 
     def fixed_noise(self, n: int, seed: int) -> Tensor:

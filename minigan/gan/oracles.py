@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ..autograd import grad
 from ..backend import Array, np, to_host
 from ..ops import cat
+from .players import learning
 from .probe import untouched
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def mixture(centers: Any, std: float) -> Density:
     def density(x: Any) -> Array:
         x = np.asarray(x, dtype=np.float64)
         x = x[..., None] if numbers else x
+        if x.shape[-1:] != places.shape[1:]:
+            raise ValueError(f"expected points (…, {places.shape[1]}), got {x.shape}")
         square = sum(
             (x[..., None, i] - places[:, i]) ** 2 for i in range(places.shape[1])
         )  # (..., K); axis by axis, so that no (..., K, D) array is made
@@ -234,15 +237,14 @@ def eigenvalues(game: Minimax, real: Tensor, noise: Tensor) -> Array:
 
 
 def _players(game: Minimax) -> list[Tensor]:
-    networks = (game.generator, game.discriminator)
-    return [p for network in networks for p in network.parameters() if p.requires_grad]
+    return [*learning(game.generator), *learning(game.discriminator)]
 
 
 def _field(game: Minimax, real: Tensor, noise: Tensor, create_graph: bool) -> Tensor:
     play = game.losses(real, noise)
     parts = []
     for network, loss in ((game.generator, play.g_loss), (game.discriminator, play.d_loss)):
-        weights = [p for p in network.parameters() if p.requires_grad]
+        weights = learning(network)
         found = grad(loss, weights, create_graph=create_graph, allow_unused=True)
         for p, g in zip(weights, found, strict=True):
             parts.append(p.detach().reshape(-1) * 0 if g is None else -g.reshape(-1))

@@ -129,7 +129,7 @@ class OneSidedPenalty(GradientPenalty):
 class DRAGAN(GradientPenalty):
     """The gradient penalty around the data: x̂ = x + δ, δ ~ N(0, c² I) (Kodali et al. 2017).
 
-    c is half the standard deviation of the batch, as in the authors' code.
+    c is half the standard deviation of the batch.
     """
 
     name = "dragan"

@@ -57,6 +57,11 @@ class Players:
         self.generator, self.discriminator = generator, discriminator
         if isinstance(objective, str):
             objective = named_objective(objective, *labels)
+        elif labels != (1.0, 0.0):
+            raise ValueError(
+                "real_label and fake_label are for objectives given by name: give the labels to "
+                f"the objective itself, like NonSaturating{labels}"
+            )
         self.objective = objective
         self.compares = getattr(objective, "compares", False)  # objects of users may lack it
         self.penalties = [named_penalty(p) if isinstance(p, str) else p for p in penalties]
@@ -77,19 +82,24 @@ class Players:
         """Both players' losses on real samples and on the fakes of noise z (N, latent_dim).
 
         Their graph reaches the weights of both networks: what the theory of games differentiates.
+        Every penalty counts once, also one that training adds only every so often.
         """
-        play = self.losses_apart(real, z)
-        if self.consensus:
-            pull = self.consensus_term(play)
-            play = play._replace(d_loss=play.d_loss + pull, g_loss=play.g_loss + pull)
-        return play
+        return self.with_consensus(self.losses_apart(real, z))
 
-    def losses_apart(self, real: Tensor, z: Tensor) -> Play:
-        """The losses without the consensus term, which is the only one that they share."""
+    def with_consensus(self, play: Play) -> Play:
+        """The same with the consensus term, the only one that the players share."""
+        if not self.consensus:
+            return play
+        pull = self.consensus_term(play)
+        return play._replace(d_loss=play.d_loss + pull, g_loss=play.g_loss + pull)
+
+    def losses_apart(self, real: Tensor, z: Tensor, update: int | None = None) -> Play:
+        """The losses without the consensus term; ``update`` as :meth:`penalized` takes it."""
         fakes = self.generator(z)
         seen_real, seen_fake = self.seen(real), self.seen(fakes)
         logits = self.judge_seen(seen_real), self.judge_seen(seen_fake)
-        d_loss = self.penalized(self.objective.discriminator_loss(*logits), seen_real, seen_fake)
+        d_loss = self.objective.discriminator_loss(*logits)
+        d_loss = self.penalized(d_loss, seen_real, seen_fake, update)
         g_loss = self.objective.generator_loss(*(logits[::-1] if self.compares else logits[1:]))
         return Play(d_loss, g_loss, *logits, fakes)
 
@@ -127,13 +137,21 @@ class Players:
 
     # -------------------------------------------------------------------- the parts of the losses
 
-    def penalized(self, loss: Tensor, seen_real: Tensor, seen_fake: Tensor) -> Tensor:
-        """D's loss with the penalties' terms; one with every=16 comes every 16th time, 16-fold."""
+    def penalized(
+        self, loss: Tensor, seen_real: Tensor, seen_fake: Tensor, update: int | None
+    ) -> Tensor:
+        """D's loss with the penalties' terms.
+
+        At D's ``update`` number so and so, one with every=16 comes every 16th time, 16-fold; None:
+        each comes once.
+        """
         for penalty in self.penalties:
-            if self.d_updates % penalty.every == 0:
-                term = penalty.loss(self.discriminator, seen_real, seen_fake)
-                if term is not None:
-                    loss = loss + (term if penalty.every == 1 else penalty.every * term)
+            times = 1 if update is None else penalty.every
+            if update is not None and update % times:
+                continue
+            term = penalty.loss(self.discriminator, seen_real, seen_fake)
+            if term is not None:
+                loss = loss + (term if times == 1 else times * term)
         return loss
 
     def generator_loss(self, fake_logits: Tensor, real: Tensor | None) -> Tensor:

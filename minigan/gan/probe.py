@@ -114,7 +114,7 @@ class Probe:
             "slope of D": float(np.median(steepness)),
             "steepest slope of D": float(steepness.max()),
             "distance between reals": self.spread,
-            "diversity": mean_distance(fakes.data) / self.spread,
+            "diversity": mean_distance(fakes.data) / self.spread if self.spread else math.nan,
             **gradients,
             **drift,
             **{name: 1 - float(units.mean()) for name, units in alive.items()},

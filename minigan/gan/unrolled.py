@@ -34,11 +34,12 @@ def unrolled(
     They are tensors with a graph through all steps. Afterwards weights, buffers and the optimiser
     are as they were. ``project`` is applied to every weight after every step.
     """
+    moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
     places = [
         (module, name, value)
         for module in network.modules()
         for name, value in vars(module).items()
-        if isinstance(value, Parameter) and value.requires_grad
+        if isinstance(value, Parameter) and value.requires_grad and id(value) in moved
     ]
     parameters = list({id(p): p for _, _, p in places}.values())
     buffers = [(buffer, buffer.data.copy()) for buffer in network.buffers()]

@@ -12,4 +12,4 @@ from .manifold import DensityCoverage, PrecisionRecall, density_coverage, precis
 from .mixture import ModeCoverage, mode_coverage, perfect_mode_coverage
 from .msssim import ms_ssim, ms_ssim_diversity
 from .parzen import Parzen, parzen_log_likelihood
-from .report import Report, Row, evaluate
+from .report import Report, Row, evaluate, mixture_std, to_unit

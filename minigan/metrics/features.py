@@ -141,7 +141,9 @@ def _by_classifier(
 ) -> Extractor:
     def extract(x: np.ndarray) -> Extracted:
         if x.shape[1:] != shape:
-            raise ValueError(f"{name} are of pictures {shape}, got {x.shape[1:]}")
+            raise ValueError(
+                f"{name} are of pictures {shape}, got {x.shape[1:]}: take features 'auto'"
+            )
         return Extracted(*classifier.outputs(model, x))
 
     count = list(model)[-1].out_features

@@ -3,7 +3,7 @@
     log p(x) = log 1/M Σ_j N(x; y_j, σ² I)
 
 (Breuleux et al. 2011; Goodfellow et al. 2014, section 5: 225 ± 2 on MNIST.) It is here to compare
-with those numbers: in many dimensions it ranks models badly (Theis et al. 2016, section 3.2).
+with those numbers: in many dimensions it ranks models badly (Theis et al. 2016).
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ def evaluate(dataset: Dataset, samples: Any, extractor: Extractor, seed: int = 0
     if len(dataset.shape) == 1:
         _add_distances(report, extractor, real[:], fake, perfect[:], seed)
         return report
-    x, y, z = real.with_range(-1, 1)[:], _to_unit(fake, dataset.range), perfect.with_range(-1, 1)[:]
+    x, y, z = real.with_range(-1, 1)[:], to_unit(fake, dataset.range), perfect.with_range(-1, 1)[:]
     classes = _add_distances(report, extractor, x, y, z, seed)
     if min(dataset.shape[1:]) >= 7:
         name = f"MS-SSIM of pairs (scales: {scales(*dataset.shape[1:])})"
@@ -133,9 +133,9 @@ def evaluate(dataset: Dataset, samples: Any, extractor: Extractor, seed: int = 0
 
 
 def _modes(dataset: Dataset, fake: np.ndarray, seed: int) -> Report:
-    centers, labels = dataset.centers, dataset.labels
-    assert centers is not None and labels is not None
-    std = float(np.std(dataset[:].astype(np.float64) - centers[labels]))
+    centers = dataset.centers
+    assert centers is not None
+    std = mixture_std(dataset)
     found = mode_coverage(fake, centers, std)
     perfect = perfect_mode_coverage(centers, std, len(fake), seed=seed)
     report = Report(len(fake), "points")
@@ -198,7 +198,13 @@ def _parzen(samples: np.ndarray, real: np.ndarray) -> float:
     return parzen_log_likelihood(y, x[: len(x) // 2], x[len(x) // 2 :]).mean
 
 
-def _to_unit(pictures: np.ndarray, range: tuple[float, float] | None) -> np.ndarray:
+def mixture_std(dataset: Dataset) -> float:
+    """The standard deviation of a mixture's points (N, D) around the centres of their modes."""
+    assert dataset.centers is not None and dataset.labels is not None
+    return float(np.std(dataset[:].astype(np.float64) - dataset.centers[dataset.labels]))
+
+
+def to_unit(pictures: np.ndarray, range: tuple[float, float] | None) -> np.ndarray:
     """To [-1, 1]; what lies outside of the range is shown as its ends, as a picture is."""
     low, high = range or (-1.0, 1.0)
     return np.clip((pictures - low) * (2 / (high - low)) - 1, -1, 1)

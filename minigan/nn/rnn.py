@@ -106,6 +106,8 @@ class _Recurrent(Module):
     def _run(self, x: Tensor, state: Any) -> tuple[Tensor, State]:
         start = self._start(x, x.shape[0 if self.batch_first else 1], state)
         sequence = x.transpose(0, 1) if self.batch_first else x
+        if not len(sequence):
+            raise ValueError(f"expected a sequence of at least one step, got {x.shape}")
         last, directions = [], 2 if self.bidirectional else 1
         for i in range(0, len(self._suffixes), directions):
             if i and self.dropout and self.training:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from .. import ops
@@ -77,6 +78,21 @@ def clip_grad_value_(parameters: Parameters, clip_value: float) -> None:
     for p in _with_gradient(parameters):
         g = p.grad.data  # type: ignore[union-attr]
         g[...] = module_of(g).clip(g, -clip_value, clip_value)
+
+
+# ------------------------------------------------------------------------------- evaluation mode
+
+
+@contextmanager
+def evaluating(network: Module) -> Iterator[None]:
+    """Evaluation mode inside; afterwards every module is in the mode that it was in."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
 
 
 # ------------------------------------------------------------------------ parameters as one vector

@@ -26,7 +26,7 @@ from .shape import pad, reshape_
 
 Pair = tuple[int, int]
 
-CACHE = 1_500_000  # bytes of unfolded windows at a time, a few of a CPU's level-2 caches
+CACHE = 2_000_000  # bytes of unfolded windows at a time; much less keeps BLAS's threads waiting
 
 
 # ------------------------------------------------------------------------------- on arrays: unfold
@@ -323,6 +323,10 @@ def conv_transpose2d(
         (n - 1) * s[i] - 2 * p[i] + d[i] * (weight.shape[2 + i] - 1) + extra[i] + 1
         for i, n in enumerate(x.shape[2:])
     )
+    if min(size) < 1:
+        raise ValueError(
+            f"conv_transpose2d: padding {p} leaves nothing of the output: its size would be {size}"
+        )
     settings: dict[str, Any] = {"stride": s, "padding": p, "dilation": d, "groups": groups}
     if extra[0] >= s[0] or extra[1] >= s[1]:  # a window more would fit: not conv2d's mirror image
         whole = conv_transpose2d(x, weight, None, stride, 0, 0, groups, dilation)

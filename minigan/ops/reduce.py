@@ -49,10 +49,9 @@ def sum_(x: Array, *, dim: Dim, keepdim: bool) -> Array:
     if x.ndim - len(axes) == 1 and x.size > 1 << 15 and x.dtype.kind == "f":
         kept = next(i for i in range(x.ndim) if i not in axes)
         rows = x.transpose(*axes, kept)
-        if rows.flags.c_contiguous:  # channels: BLAS sums columns five times as fast as NumPy
-            y = module_of(x).ones(x.size // x.shape[kept], x.dtype) @ rows.reshape(
-                -1, x.shape[kept]
-            )
+        if rows.flags.c_contiguous and (n := x.shape[kept]) > 1:
+            # a product with ones: BLAS sums the columns of a matrix five times as fast as NumPy
+            y = module_of(x).ones(x.size // n, x.dtype) @ rows.reshape(-1, n)
             return y.reshape([-1 if i == kept else 1 for i in range(x.ndim)]) if keepdim else y
     return x.sum(axis=axes, keepdims=keepdim)
 

@@ -17,7 +17,7 @@ from .shape import cat, reshape_, stack, transpose, unbind
 
 
 def _lstm_rules(g, y, x, w, h, c, *, wanted):
-    """Backpropagation through time (Hochreiter and Schmidhuber 1997, appendix A)."""
+    """Backpropagation through time, in full (Graves and Schmidhuber 2005, appendix A)."""
     hs, cs, write, keep, new, show = unbind(y)
     past, bright = cat([reshape_(c, shape=(1, *c.shape)), cs[:-1]]), tanh(cs)
     rates = write * (1 - write), keep * (1 - keep), 1 - new * new, show * (1 - show)

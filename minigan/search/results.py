@@ -81,7 +81,7 @@ def to_csv(search: Search, results: Sequence[Result]) -> str:
     writer.writerow(["trial", *options, "seed", search.score, "error"])
     for result in itertools.chain.from_iterable(ranked(search, results)):
         trial = result.trial
-        values = [as_text(trial.setting[o]) for o in options]
+        values = [v if isinstance(v := trial.setting[o], float) else as_text(v) for o in options]
         writer.writerow([trial.name, *values, trial.seed, result.score, result.error])
     return file.getvalue()
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import metrics
-from ..backend import np, to_host
+from ..backend import default_rng, np, to_host
 from ..data import Dataset
 from ..gan import Minimax
 
@@ -26,10 +26,10 @@ class Score:
 
 def _on_features(measure: Callable[[Any, Any], float], game: Minimax, dataset: Dataset) -> float:
     """A metric on the features that ``minigan evaluate`` takes for this data."""
-    real, fake = dataset[:SAMPLES], _samples(game, min(SAMPLES, len(dataset)))
+    chosen = default_rng(0).permutation(len(dataset))[:SAMPLES]  # folders are sorted by class
+    real, fake = dataset[chosen], _samples(game, len(chosen))
     if len(dataset.shape) == 3:
-        low, high = dataset.range or (-1.0, 1.0)
-        real, fake = (np.clip((x - low) * (2 / (high - low)) - 1, -1, 1) for x in (real, fake))
+        real, fake = (metrics.to_unit(x, dataset.range) for x in (real, fake))
     extract = metrics.extractor("auto", dataset)
     return measure(extract(real).features, extract(fake).features)
 
@@ -38,8 +38,8 @@ def _on_modes(name: str, game: Minimax, dataset: Dataset) -> float:
     """A field of :func:`metrics.mode_coverage`, of 2,500 samples as in the PacGAN paper."""
     if dataset.centers is None or dataset.labels is None:
         raise ValueError(f"{dataset.name} is no mixture with known modes: take another score")
-    spread = float(np.std(dataset[:] - dataset.centers[dataset.labels]))
-    return getattr(metrics.mode_coverage(_samples(game, 2500), dataset.centers, spread), name)
+    std = metrics.mixture_std(dataset)
+    return getattr(metrics.mode_coverage(_samples(game, 2500), dataset.centers, std), name)
 
 
 def _samples(game: Minimax, n: int) -> np.ndarray:

@@ -101,7 +101,7 @@ def _finished(folder: Path, trial: Trial, score: str | None) -> Result | None:
     if (home / "trial.json").is_file():
         content = json.loads((home / "trial.json").read_text())
         same = content.pop("setting") == trial.setting
-        scored = content.pop("scored by") == score or "error" in content
+        scored = content.pop("scored by", score) == score  # one that could not train has no score
         result = Result(trial, **content) if scored else None
     else:
         same = not (home / "config.json").is_file() or Run.open(home).config == trial.config()
@@ -168,13 +168,14 @@ def play(orders: str) -> None:
     home, score = Path(given["home"]), given["score"]
     trial = Trial(given["label"], given["seed"], given["setting"])
     start = time.perf_counter()
-    content: dict[str, Any] = {"setting": trial.setting, "scored by": score}
+    content: dict[str, Any] = {"setting": trial.setting}
     try:
         config = trial.config()
         dataset = config.dataset()
         started = (home / "config.json").is_file()
         run = Run.open(home) if started else Run.create(config, dataset, home)
         game = run.train(dataset, progress=False)
+        content["scored by"] = score
         if score is not None:
             value = SCORES[score].of(game, dataset)
             if not math.isfinite(value):

@@ -108,7 +108,7 @@ def test_dead_units(player):
     network[0].bias.data[:12] = -50
     (finding,) = play(game, gauss(640)).findings
     assert finding.name == "units are dead"
-    assert re.search(rf"(75|81|88)% of the dead units of {player}, 1 ReLU", finding.sentence)
+    assert re.search(rf"(75|81|88)% of the units of {player}, 1 ReLU give 0", finding.sentence)
 
 
 def test_batch_norm_drifts():

@@ -412,7 +412,7 @@ def test_nan_in_the_data_stops_the_run():
     with pytest.raises(Diverged) as error:
         game.fit([good, good, bad], epochs=3)
     assert str(error.value).startswith("the discriminator's loss became nan at step 3 (epoch 1): ")
-    assert "try a smaller learning rate, check the data" in str(error.value)
+    assert "or check the data " in str(error.value)
     game.check_finite()  # the step was refused before it could spoil a weight
 
 

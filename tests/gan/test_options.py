@@ -408,3 +408,64 @@ def test_batch_norm_under_a_penalty_of_each_samples_slope_is_reported(penalty):
         messages = warned(lambda pair=pair: Minimax(*pair, penalties=[penalty]))
         assert len(messages) == (norm == "batch" and penalty != "weight-clipping")
         assert all("build D without it" in m for m in messages)
+
+
+def test_labels_belong_to_an_objective_that_is_an_object():
+    with pytest.raises(ValueError, match="give the labels to the objective itself"):
+        points_game(mg.gan.NonSaturating(), real_label=0.9)
+    assert points_game(mg.gan.NonSaturating(0.9)).objective.real_label == 0.9
+
+
+def test_unrolled_steps_count_on_for_lazy_penalties():
+    """Of four steps ahead after update 2, one with every=4 is in the third alone."""
+    calls = []
+
+    class Lazy(mg.gan.Penalty):
+        def loss(self, discriminator, real, fake):
+            calls.append(1)
+            return 0 * discriminator(real).sum()
+
+    game = points_game(penalties=[Lazy(1.0, every=4)], unroll=4)
+    game.d_updates = 2
+    game.step_generator(4, mg.randn(4, 2))
+    assert len(calls) == 1
+
+
+def test_unrolling_leaves_weights_that_the_optimiser_does_not_move():
+    generator, discriminator = mg.zoo.build("mlp", (2,), {"latent_dim": 3})
+    optimizer = mg.optim.SGD(list(discriminator.parameters())[2:], 0.1)
+    game = Minimax(generator, discriminator, discriminator_optimizer=optimizer, unroll=2)
+    before = values(discriminator)
+    assert math.isfinite(game.step_generator(4, mg.randn(4, 2))["g_loss"])
+    assert all(np.array_equal(v, before[k]) for k, v in values(discriminator).items())
+
+
+def test_g_loss_is_without_the_consensus_term_in_both_ways_to_move():
+    losses = []
+    for options in ({}, {"consensus": 5.0}):
+        mg.manual_seed(0)
+        game = points_game(simultaneous=True, **options)
+        losses.append(game.step_simultaneously(mg.randn(6, 2))["g_loss"])
+    assert losses[0] == losses[1]
+
+
+def test_a_last_layer_counts_only_where_layers_are_called_in_order():
+    """A gate that is declared last need not be at D's end."""
+
+    class Gated(nn.Module):
+        def __init__(self):
+            self.head, self.gate = nn.Linear(2, 1), nn.Sigmoid()
+
+        def forward(self, x):
+            return self.head(x * self.gate(x))
+
+    Minimax(nn.Linear(3, 2), Gated())
+    with pytest.raises(ValueError, match="ends in a Sigmoid"):
+        Minimax(nn.Linear(3, 2), nn.Sequential(nn.Linear(2, 1), nn.Sequential(nn.Sigmoid())))
+
+
+@pytest.mark.parametrize("n, noise", [(0, None), (3, 2), (2, 3)])
+def test_a_sample_needs_noise_of_its_size(n, noise):
+    noise = None if noise is None else mg.randn(noise, 3)
+    with pytest.raises(ValueError, match=f"expected noise for {n} samples"):
+        points_game().sample(n, noise)

@@ -259,3 +259,17 @@ def test_looking_at_a_game_does_not_change_it(rng):
     for p, gradient in zip(game.discriminator.parameters(), gradients, strict=True):
         np.testing.assert_array_equal(p.grad.numpy(), gradient)
     assert all(p.requires_grad for p in game.generator.parameters())
+
+
+def test_a_lazy_penalty_counts_once_in_theory():
+    """Training adds it at every 16th update and 16-fold, whenever one looks theory sees it once."""
+    game = dirac(penalties=[R1(0.5, every=16)])
+    expected = at(dirac(penalties=[R1(0.5)]))
+    for game.d_updates in (0, 1):
+        np.testing.assert_allclose(at(game), expected, atol=1e-12)
+
+
+def test_points_of_another_dimension_are_refused():
+    density = oracles.mixture([[0.0, 0.0], [1.0, 1.0]], 1.0)
+    with pytest.raises(ValueError, match=r"expected points \(…, 2\), got \(5, 3\)"):
+        density(np.zeros((5, 3)))

@@ -239,11 +239,10 @@ def test_a_lazy_penalty_comes_every_so_often_and_as_much_stronger():
         g.step_discriminator(mg.randn(4, 2))
     assert lazy.calls == [0, 3, 6]
     real, zero = mg.randn(4, 2), mg.zeros(())
-    g.d_updates = 9
     once = R1(2.0).loss(g.discriminator, real, real).item()
-    assert g.penalized(zero, real, real).item() == pytest.approx(3 * once, rel=1e-6)
-    g.d_updates = 10
-    assert g.penalized(zero, real, real) is zero
+    assert g.penalized(zero, real, real, 9).item() == pytest.approx(3 * once, rel=1e-6)
+    assert g.penalized(zero, real, real, 10) is zero
+    assert g.penalized(zero, real, real, None).item() == pytest.approx(once, rel=1e-6)
 
 
 def test_a_penalty_of_your_own():

@@ -194,3 +194,8 @@ def test_frozen_layers_have_no_gradient():
         "gradient of G", "gradient of G, 1 Linear", "gradient of D"
     ]  # fmt: skip
     assert found["gradient of D"] == 0
+
+
+def test_data_of_equal_points_has_no_diversity_to_compare_with():
+    found = read(linear([[1.0]]), linear([[1.0]]), [[2.0], [2.0]])
+    assert math.isnan(found["diversity"]) and found["distance between reals"] == 0

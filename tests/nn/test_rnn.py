@@ -145,3 +145,9 @@ def test_names_and_errors():
     with pytest.raises(nn.LayerError, match=r"state of shape \(4, 2, 4\)"):
         layer(mg.ones(5, 2, 3), (mg.zeros(2, 2, 4), mg.zeros(2, 2, 4)))
     assert repr(layer) == "LSTM(3, 4, num_layers=2, bidirectional=True)"
+
+
+@pytest.mark.parametrize("layer", [nn.RNN, nn.GRU, nn.LSTM])
+def test_an_empty_sequence_is_refused(layer):
+    with pytest.raises(ValueError, match="at least one step"):
+        layer(2, 3)(mg.zeros(0, 4, 2))

@@ -448,3 +448,9 @@ def test_results_are_channels_last(settings, bias):
 def test_errors_name_what_was_expected_and_what_came(f, message):
     with pytest.raises(ValueError, match=message):
         f()
+
+
+@pytest.mark.parametrize("padding, size", [(1, 0), (2, -2)])
+def test_an_output_that_padding_takes_away(padding, size):
+    with pytest.raises(ValueError, match=rf"leaves nothing of the output.*\({size}, {size}\)"):
+        ops.conv_transpose2d(real(1, 1, 1, 1), real(1, 1, 2, 2), padding=padding)
