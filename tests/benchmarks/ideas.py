@@ -12,12 +12,11 @@ are not the product: one idea may matter more without another.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -46,11 +45,6 @@ def chosen_slope(x, *, negative_slope):
     return np.where(x > 0, x.dtype.type(1), x.dtype.type(negative_slope))
 
 
-def chosen_sigmoid(x):
-    decay = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, decay) / (1 + decay)
-
-
 def composed_batch_norm(x, weight, bias, eps, stats):
     shape = (-1, *[1] * (x.ndim - 2))
     y = ops.standardize(x, (0, *range(2, x.ndim)), eps, stats)
@@ -66,19 +60,6 @@ def composed_lstm(x, weight, h, c):
         hs.append(h)
         cs.append(c)
     return ops.stack(hs), ops.stack(cs)
-
-
-@contextmanager
-def freed_memory_returned() -> Iterator[None]:
-    """glibc's defaults; put back to what ``minigan.backend`` asks for."""
-    libc = ctypes.CDLL(None)
-    libc.mallopt(-3, 128 << 10)
-    libc.mallopt(-1, 128 << 10)
-    try:
-        yield
-    finally:
-        libc.mallopt(-3, 32 << 20)
-        libc.mallopt(-1, 256 << 20)
 
 
 def unused_gradients() -> Any:
@@ -107,12 +88,10 @@ IDEAS: dict[
         forward(reduce.sum_, summed),
     ),
     "leaky ReLU's slope without a branch": ("bce", forward(elementwise._slope, chosen_slope)),
-    "sigmoid without a branch": ("f", forward(elementwise.sigmoid, chosen_sigmoid)),
     "batch norm as one function": ("bce", value(ops, "batch_norm", composed_batch_norm)),
     "the LSTM as one function": ("f", value(ops, "lstm", composed_lstm)),
     "no gradients for D's weights in G's step": ("abce", unused_gradients),
     "Adam in blocks that fit the cache": ("bce", value(optimizer, "BLOCK", 1 << 60)),
-    "freed memory is kept": ("abcef", freed_memory_returned),
 }
 
 
