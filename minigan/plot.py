@@ -63,7 +63,7 @@ def grid(
 
 def points(samples: Any, real: Any = None) -> Figure:
     """Points (N, 2) over real ones, in equal axes."""
-    figure = _figure(5, 5)
+    figure = new_figure(5, 5)
     axes = figure.add_subplot(aspect="equal")
     if real is not None:
         axes.plot(*_host(real).T[:2], ".", color=GREY, markersize=3, alpha=0.5, label="data")
@@ -74,7 +74,7 @@ def points(samples: Any, real: Any = None) -> Figure:
 
 def losses(history: History) -> Figure:
     """Both losses, and D(x) and D(G(z)), against the step: every step thin, their mean bold."""
-    figure = _figure(8, 5.5)
+    figure = new_figure(8, 5.5)
     above, below = figure.subplots(2, 1, sharex=True)
     for axes, columns in ((above, ("d_loss", "g_loss")), (below, ("d_real", "d_fake"))):
         for column, color in zip(columns, (BLUE, ORANGE), strict=True):
@@ -122,7 +122,7 @@ def discriminator(network: Any, p: Any, q: Any, grid: Any) -> Figure:
         learned = _host(sigmoid(network(flat))).reshape(x.shape[: x.ndim - (x.ndim > 1)])
     best = oracles.optimal_discriminator(p, q)(x)
     if x.ndim == 1:
-        figure = _figure(8, 5.5)
+        figure = new_figure(8, 5.5)
         above, below = figure.subplots(2, 1, sharex=True)
         above.plot(x, learned, color=BLUE, linewidth=2, label="learned")
         above.plot(x, best, color="black", linewidth=1, linestyle="--", label="p / (p + q)")
@@ -135,7 +135,7 @@ def discriminator(network: Any, p: Any, q: Any, grid: Any) -> Figure:
             axes.legend(loc="upper right")
             axes.grid(alpha=0.3)
         return figure
-    figure = _figure(9, 4.5)
+    figure = new_figure(9, 4.5)
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     seen = p(x) + q(x)
     blank = seen < 1e-3 * seen.max()  # no sample comes there, so that D can say what it likes
@@ -150,7 +150,8 @@ def discriminator(network: Any, p: Any, q: Any, grid: Any) -> Figure:
     return figure
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure, its sides in inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained", dpi=100)

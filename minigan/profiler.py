@@ -18,7 +18,6 @@ import gc
 import math
 import os
 import platform
-import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -198,7 +197,7 @@ class _Clock:
         return before
 
     def timed(self, function: Any, count: Count, tally: Callable[..., None]) -> Any:
-        """The function, on ``count``; ``tally(arguments, result)`` adds what it computed."""
+        """The function, on ``count``; ``tally(arguments, settings, result)`` adds what it did."""
 
         @functools.wraps(function)
         def measured(*args: Any, **settings: Any) -> Any:
@@ -207,9 +206,7 @@ class _Clock:
                 result = function(*args, **settings)
                 self.switch(self.itself)
                 count.calls += outer is not count  # a step() that calls super().step() is one
-                tally(
-                    args, result, **({"wanted": settings["wanted"]} if "wanted" in settings else {})
-                )
+                tally(args, settings, result)
                 return result
             finally:
                 self.switch(outer)
@@ -249,7 +246,7 @@ def profile() -> Iterator[Report]:
         for op, own in originals:
             op.forward = _timed_forward(op, own.forward, report, clock)
             op.rules = tuple(
-                _timed_rule(op, rule, [i], report, clock) for i, rule in enumerate(own.rules)
+                _timed_rule(op, rule, i, report, clock) for i, rule in enumerate(own.rules)
             )
             op.joint = _timed_rule(op, own.joint, None, report, clock)
         for owner, name, row, function in plain:
@@ -276,7 +273,7 @@ _WORK_OUTSIDE_OF_OPS: list[tuple[Any, str, str]] = [
 
 
 def _timed_plain(function: Any, count: Count, clock: _Clock) -> Any:
-    def tally(arguments: Sequence[Any], _: Any) -> None:
+    def tally(arguments: Sequence[Any], settings: dict[str, Any], result: Any) -> None:
         if backend.is_array(arguments[0]):
             count.bytes += _size(arguments[0])  # it reads that
 
@@ -286,7 +283,7 @@ def _timed_plain(function: Any, count: Count, clock: _Clock) -> Any:
 def _timed_forward(op: Op, forward: Any, report: Report, clock: _Clock) -> Any:
     count = report.count(op.name)
 
-    def tally(inputs: Sequence[Any], y: Any) -> None:
+    def tally(inputs: Sequence[Any], settings: dict[str, Any], y: Any) -> None:
         flops = _flops(op, y, inputs)
         count.flops += flops
         if not flops:
@@ -296,19 +293,19 @@ def _timed_forward(op: Op, forward: Any, report: Report, clock: _Clock) -> Any:
 
 
 def _timed_rule(
-    op: Op, rule: Any, which: list[int] | None, report: Report, clock: _Clock
+    op: Op, rule: Any, i: int | None, report: Report, clock: _Clock
 ) -> Callable[..., Any] | None:
-    """The rule for the inputs ``which``, on the clock; None: the joint rule, which is told."""
+    """The rule for input i, on the clock; None: the joint rule, which is told what is wanted."""
     if rule is None:
         return None
     count = report.count(op.name, "backward")
 
-    def tally(arguments: Sequence[Any], found: Any, wanted: Sequence[bool] = ()) -> None:
+    def tally(arguments: Sequence[Any], settings: dict[str, Any], found: Any) -> None:
         g, y, *inputs = arguments
         if isinstance(g, Tensor):
             return  # recorded: what the rule called has been tallied, each for itself
-        numbers = [i for i, asked in enumerate(wanted) if asked] if which is None else which
-        products = sum(i < 2 for i in numbers)  # the third input is a bias, which is summed
+        # one product for each of the first two inputs; the third is a bias, which is summed
+        products = sum(settings["wanted"][:2]) if i is None else i < 2
         flops = _flops(op, y, inputs) * products
         count.flops += flops
         for gx in found if isinstance(found, tuple) else (found,):
@@ -394,7 +391,7 @@ class Bench(NamedTuple):
         products, peak = self.report.flops, self.machine.flops
         lines = [
             f"{self.machine}",
-            f"one step: {statistics.median(ms):.2f} ms, the median of {n} ({ms[0]:.2f} to "
+            f"one step: {np.median(ms):.2f} ms, the median of {n} ({ms[0]:.2f} to "
             f"{ms[-1]:.2f}); its {products / 1e9:.2f} GFLOP need {1e3 * products / peak:.2f} ms",
             f"the same with the profiler, {1e3 * self.report.seconds:.2f} ms:",
             str(self.report.table(self.machine)),

@@ -241,11 +241,5 @@ def _players(game: Minimax) -> list[Tensor]:
 
 
 def _field(game: Minimax, real: Tensor, noise: Tensor, create_graph: bool) -> Tensor:
-    play = game.losses(real, noise)
-    parts = []
-    for network, loss in ((game.generator, play.g_loss), (game.discriminator, play.d_loss)):
-        weights = learning(network)
-        found = grad(loss, weights, create_graph=create_graph, allow_unused=True)
-        for p, g in zip(weights, found, strict=True):
-            parts.append(p.detach().reshape(-1) * 0 if g is None else -g.reshape(-1))
-    return cat(parts)
+    slopes = game.slopes(game.losses(real, noise), create_graph)
+    return cat([p.detach().reshape(-1) * 0 if g is None else -g.reshape(-1) for p, g in slopes])

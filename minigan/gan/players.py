@@ -162,14 +162,20 @@ class Players:
 
     def consensus_term(self, play: Play) -> Tensor:
         """γ/2 times the squared length of both players' gradients, taken as one vector."""
-        players = ((play.g_loss, self.generator), (play.d_loss, self.discriminator))
-        slopes = [
-            g
-            for loss, network in players
-            for g in grad(loss, learning(network), create_graph=True, allow_unused=True)
-            if g is not None
-        ]
+        slopes = [g for _, g in self.slopes(play, create_graph=True) if g is not None]
         return self.consensus / 2 * stack([(g * g).sum() for g in slopes]).sum()
+
+    def slopes(self, play: Play, create_graph: bool) -> list[tuple[Tensor, Tensor | None]]:
+        """Every weight with the gradient of its own player's loss, G's first; None: no part in it.
+
+        The theory of games looks at all of them as one vector.
+        """
+        found: list[tuple[Tensor, Tensor | None]] = []
+        for loss, network in ((play.g_loss, self.generator), (play.d_loss, self.discriminator)):
+            weights = learning(network)
+            gradients = grad(loss, weights, create_graph=create_graph, allow_unused=True)
+            found += zip(weights, gradients, strict=True)
+        return found
 
     def needed(self, real: Tensor | None) -> Tensor:
         """The real samples, or an error that asks for them."""

@@ -90,7 +90,8 @@ def batch_norm(
 ) -> Array:
     """:func:`standardize` over all axes but 1, then times ``weight``, plus ``bias``, both (C,).
 
-    One function, because its three gradients share their sums: that halves the passes over memory.
+    One function, because its three gradients share their sums, and because the graph then keeps one
+    array where standardising, multiplying and adding keep three.
     """
     return _batch_norm(x, weight, bias, eps=eps, stats=stats)
 

@@ -98,12 +98,10 @@ def figure(search: Search, results: Sequence[Result]) -> Figure:
 
     Trials that failed are crosses at the top.
     """
-    from matplotlib.figure import Figure
-
-    from ..plot import BLUE, GREY, ORANGE
+    from ..plot import BLUE, GREY, ORANGE, new_figure
 
     options = search.varied() or ["seed"]
-    sheet = Figure(figsize=(max(4.0, 3.2 * len(options)), 3.6), layout="constrained", dpi=100)
+    sheet = new_figure(max(4.0, 3.2 * len(options)), 3.6)
     all_axes = sheet.subplots(1, len(options), sharey=True, squeeze=False)[0]
     good = [r for r in results if r.score is not None]
     bad = [r for r in results if r.score is None]

@@ -97,11 +97,9 @@ def main() -> None:
 
 def draw(points, threads: int, path: Path) -> None:
     """Time against FLOPs, both logarithmic, beside a line of equal speed."""
-    from matplotlib.figure import Figure
-
     from minigan import plot
 
-    figure = Figure(figsize=(6, 4.5), layout="constrained", dpi=100)
+    figure = plot.new_figure(6, 4.5)
     axes = figure.add_subplot()
     for width, color in ((1, plot.BLUE), (None, plot.ORANGE)):
         chosen = [(f, s) for w, f, s in points if (w == 1) == (width == 1)]
