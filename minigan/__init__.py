@@ -8,10 +8,10 @@
     (x * x).sum().backward()
     x.grad                                    # tensor([2., 4.])
 
-The house, from the ground up: ``backend`` (NumPy or CuPy), ``tensor`` (autograd), ``ops`` (the
-differentiable functions), ``check`` (is a gradient right?), ``nn`` and ``optim`` (layers,
-optimisers), ``data`` and ``gan`` (what is learned, and the game), ``zoo`` (networks), ``plot``
-(figures), ``runs`` and ``cli`` (the command).
+The house, from the ground up: ``backend`` (NumPy or CuPy), ``random``, ``tensor`` and ``autograd``,
+``ops`` (the differentiable functions), ``check`` (is a gradient right?), ``nn`` and ``optim``
+(layers, optimisers), ``data`` and ``gan`` (what is learned, and the game), ``zoo`` (networks),
+``plot`` (figures), ``runs`` and ``cli`` (the command).
 """
 
 from . import check, data, gan, metrics, nn, optim, plot, profiler, zoo
@@ -23,7 +23,6 @@ from .backend import (
     float32,
     float64,
     int64,
-    manual_seed,
     set_default_device,
 )
 from .check import gradcheck, gradgradcheck
@@ -101,6 +100,7 @@ from .ops import (
     zeros,
     zeros_like,
 )
+from .random import manual_seed
 from .saving import CheckpointError, load, save
 from .tensor import Parameter, Tensor, tensor
 

@@ -4,9 +4,6 @@ The array's own type says where it is, so no global switch can disagree with the
 
     xp = module_of(array)        # numpy or cupy
     xp.exp(array)
-
-Random numbers are always drawn on the host, by one seeded generator, and then sent to the device.
-The same seed therefore gives the same weights, data order and noise on a CPU and on a GPU.
 """
 
 from __future__ import annotations
@@ -26,22 +23,16 @@ __all__ = [
     "bool_",
     "cuda_is_available",
     "default_device",
-    "default_rng",
     "device_of",
     "erf",
     "float32",
     "float64",
     "int64",
-    "manual_seed",
     "module_of",
     "np",
     "quiet",
-    "random_state",
     "set_default_device",
-    "set_random_state",
-    "standard_normal",
     "to_host",
-    "uniform",
 ]
 
 float32, float64 = np.dtype("float32"), np.dtype("float64")
@@ -214,50 +205,3 @@ def to_host(array: Array) -> np.ndarray:
 def _describe(data: object) -> str:
     text = repr(data)
     return text if len(text) < 60 else f"{text[:57]}... ({type(data).__name__})"
-
-
-# --------------------------------------------------------------------------------- random numbers
-
-
-def default_rng(*seed: int) -> np.random.Generator:
-    """A NumPy generator of its own, seeded by one or several integers (none: by the system)."""
-    return np.random.Generator(np.random.PCG64(list(seed) or None))
-
-
-_generator = default_rng()
-
-
-def manual_seed(seed: int) -> None:
-    """Start the library's one random generator anew: same seed, same numbers, on every device."""
-    global _generator
-    _generator = default_rng(seed)
-
-
-def random_state() -> dict[str, Any]:
-    """The generator's state as plain integers and strings, fit for JSON."""
-    return _generator.bit_generator.state  # type: ignore[return-value]
-
-
-def set_random_state(state: dict[str, Any]) -> None:
-    """Continue exactly where :func:`random_state` was taken."""
-    _generator.bit_generator.state = state
-
-
-def standard_normal(shape: tuple[int, ...], dtype: Any = float32) -> np.ndarray:
-    """Independent draws from N(0, 1), on the host."""
-    return np.asarray(_generator.standard_normal(shape, dtype=dtype))
-
-
-def uniform(shape: tuple[int, ...], dtype: Any = float32) -> np.ndarray:
-    """Independent draws from the uniform distribution on [0, 1), on the host."""
-    return np.asarray(_generator.random(shape, dtype=dtype))
-
-
-def permutation(n: int) -> np.ndarray:
-    """The integers 0 to n - 1 in random order, on the host."""
-    return _generator.permutation(n)
-
-
-def integers(low: int, high: int, shape: tuple[int, ...]) -> np.ndarray:
-    """Independent draws from the integers low to high - 1, on the host."""
-    return _generator.integers(low, high, shape)

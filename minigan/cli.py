@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import backend, data, metrics, plot, zoo
+from . import backend, data, metrics, plot, random, zoo
 from . import search as search_
 from .backend import np
 from .gan import OBJECTIVES, PENALTIES, Diverged
@@ -374,7 +374,7 @@ def bench(
         raise ValueError(f"bench times the CPU, but the device is {backend.default_device()}")
     config = Config.of(data="mnist", model=model, batch_size=batch_size, threads=threads)
     game = config.game(_shape(data_shape))
-    real = backend.uniform((batch_size, *_shape(data_shape))) * 2 - 1
+    real = random.uniform((batch_size, *_shape(data_shape))) * 2 - 1
 
     def step() -> None:
         game.step_discriminator(Tensor(real))

@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from . import backend, plot, zoo
 from . import data as datasets
+from . import plot, random, zoo
 from .gan import Callback, Checkpoints, Diagnosis, History, Minimax, Progress, Samples
 from .gan.objectives import OBJECTIVES
 from .gan.penalties import penalty
@@ -142,7 +142,7 @@ class Config:
 
     def game(self, shape: tuple[int, ...]) -> Minimax:
         """The networks with their initial weights, and the game between them, from the seed."""
-        backend.manual_seed(self.seed)
+        random.manual_seed(self.seed)
         penalties = [penalty(text) for text in self.penalties]
         norm = {} if self.d_norm == "auto" else {"norm": self.d_norm}
         if not norm and any(p.per_sample for p in penalties):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from .. import autograd, backend
+from .. import autograd, backend, random
 from ..backend import float64, np
 from ..tensor import Tensor
 from . import numeric
@@ -91,7 +91,7 @@ def run(
     if scale not in ("auto", "elements", "directions"):
         raise ValueError(f"scale is 'auto', 'elements' or 'directions', got {scale!r}")
     shapes = subject.examine()
-    rng = backend.default_rng(seed)
+    rng = random.default_rng(seed)
     weights = [rng.standard_normal(shape) for shape in shapes]
     if cotangents is not None:
         weights = _given(cotangents, shapes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from .. import backend, ops
+from .. import backend, ops, random
 from ..autograd import cast, expand, sum_to
 from ..backend import np
 from ..ops.conv import _conv2d_weight, _fold_windows
@@ -26,7 +26,7 @@ class Example(NamedTuple):
     inputs: tuple[np.ndarray, ...]
 
 
-_rng = backend.default_rng(3)
+_rng = random.default_rng(3)
 
 
 def _any(*shape: int) -> np.ndarray:

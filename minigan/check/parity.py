@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from .. import autograd, backend
+from .. import autograd, random
 from ..backend import np
 from ..tensor import Tensor
 from .table import Table
@@ -80,7 +80,7 @@ def parity(
     moving = [i for i, a in enumerate(arrays) if a.dtype.kind == "f"]
     if not moving:
         raise ValueError("expected at least one floating-point input")
-    rng = backend.default_rng(seed)
+    rng = random.default_rng(seed)
     cotangent = rng.standard_normal(np.shape(f(*map(Tensor, arrays)).data))
     ways = [rng.standard_normal(arrays[i].shape) for i in moving]
 

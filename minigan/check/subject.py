@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from .. import backend
+from .. import backend, random
 from ..backend import float64, np
 from ..tensor import Tensor
 
@@ -104,7 +104,7 @@ class Subject:
 
     def examine(self) -> list[tuple[int, ...]]:
         """The shapes of the outputs, once it is clear that f can be checked."""
-        before = backend.random_state()
+        before = random.random_state()
         with self.at(self.arrays) as (outputs, _):
             if not any(y.requires_grad for y in outputs):
                 raise CheckError(
@@ -122,7 +122,7 @@ class Subject:
         first = self.value(*self.arrays)
         if not np.isfinite(first).all():
             raise CheckError("f gives NaN or infinity here: move the inputs into its domain")
-        middle = backend.random_state()
+        middle = random.random_state()
         self._compare(first, self.value(*self.arrays), draws=before != middle)
         return shapes
 

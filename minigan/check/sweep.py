@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .. import autograd, backend
+from .. import autograd, backend, random
 from ..backend import np
 from .subject import Subject
 from .table import Table
@@ -116,7 +116,7 @@ def sweep(f: Callable[..., Any], *inputs: Any, steps: Any = None, seed: int = 0)
     """
     subject = Subject(f, inputs)
     shapes = subject.examine()
-    rng = backend.default_rng(seed)
+    rng = random.default_rng(seed)
     weights = [rng.standard_normal(shape) for shape in shapes]
     c = np.concatenate([w.reshape(-1) for w in weights])
     ways = [rng.standard_normal(a.shape) for a in subject.arrays]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .. import backend
+from .. import backend, random
 from ..backend import np
 from ..tensor import Tensor
 from .dataset import Dataset
@@ -101,7 +101,7 @@ class DataLoader:
         A run that stopped inside a pass continues with ``batches(epoch, start=batches_done)``.
         """
         if self.shuffle:
-            order = backend.default_rng(self.seed, epoch).permutation(len(self.dataset))
+            order = random.default_rng(self.seed, epoch).permutation(len(self.dataset))
         for number in range(start, len(self)):
             index = slice(number * self.batch_size, (number + 1) * self.batch_size)
             yield self._read(order[index] if self.shuffle else index)

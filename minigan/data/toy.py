@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .. import backend
+from .. import random
 from ..backend import np
 from .dataset import Dataset
 
@@ -46,7 +46,7 @@ def swiss_roll(n: int = 100_000, noise: float = 0.02, seed: int = 0) -> Dataset:
     and t uniform on [1.5 pi, 4.5 pi], plus Gaussian noise of standard deviation ``noise``.
     """
     _check(n=n, noise=noise)
-    rng = backend.default_rng(seed)
+    rng = random.default_rng(seed)
     t = rng.uniform(1.5 * math.pi, 4.5 * math.pi, size=(n, 1))
     spiral = t / (4.5 * math.pi) * np.concatenate([np.cos(t), np.sin(t)], axis=1)
     return _points("swiss_roll", spiral + noise * rng.standard_normal((n, 2)))
@@ -60,7 +60,7 @@ def two_moons(n: int = 100_000, noise: float = 0.05, seed: int = 0) -> Dataset:
     the origin; both plus Gaussian noise of standard deviation ``noise``.
     """
     _check(n=n, noise=noise)
-    rng = backend.default_rng(seed)
+    rng = random.default_rng(seed)
     t = rng.uniform(0, math.pi, size=(n, 1))
     labels = rng.integers(2, size=n)
     upper = np.concatenate([np.cos(t) - 0.5, np.sin(t) - 0.25], axis=1)
@@ -69,7 +69,7 @@ def two_moons(n: int = 100_000, noise: float = 0.05, seed: int = 0) -> Dataset:
 
 
 def _mixture(name: str, centers: np.ndarray, n: int, std: float, seed: int) -> Dataset:
-    rng = backend.default_rng(seed)
+    rng = random.default_rng(seed)
     labels = rng.integers(len(centers), size=n)
     points = centers[labels] + std * rng.standard_normal((n, 2))
     return _points(name, points, labels, centers.astype(np.float32))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import backend
+from .. import backend, random
 from ..backend import np
 from ..saving import write_atomically
 from ..tensor import Tensor
@@ -268,7 +268,7 @@ class Diagnosis(Callback):
                 "expected every and patience of at least 1, n and the number of real samples at "
                 f"least 2, got {every}, {patience}, {n} and {len(real)}"
             )
-        chosen = backend.default_rng(0, 3).permutation(len(real))[:n]
+        chosen = random.default_rng(0, 3).permutation(len(real))[:n]
         self.real = real.data[chosen] if isinstance(real, Tensor) else real[chosen]
         self.every, self.patience = every, patience
         self.path = Path(path) if path is not None else None

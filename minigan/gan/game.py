@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from .. import backend
+from .. import backend, random
 from ..autograd import grad, no_grad
 from ..backend import np
 from ..nn import Module
@@ -320,7 +320,7 @@ class Minimax(Players):
     def fixed_noise(self, n: int, seed: int) -> Tensor:
         """n noise vectors that depend on the seed alone and leave the game's random numbers be."""
         p = next(self.generator.parameters())
-        z = backend.default_rng(seed, 1).standard_normal((n, self.latent_dim), dtype=np.float32)
+        z = random.default_rng(seed, 1).standard_normal((n, self.latent_dim), dtype=np.float32)
         return Tensor(backend.asarray(z, p.dtype, p.device))
 
     # -------------------------------------------------------------------------------- its state
@@ -334,7 +334,7 @@ class Minimax(Players):
             "g_optimizer": self.g_optimizer.state_dict(),
             "d_optimizer": self.d_optimizer.state_dict(),
             "schedulers": [scheduler.state_dict() for scheduler in self.schedulers],
-            "random": backend.random_state(),
+            "random": random.random_state(),
             "epoch": self.epoch,
             "step": self.step,
             "d_updates": self.d_updates,
@@ -361,7 +361,7 @@ class Minimax(Players):
         self.d_optimizer.load_state_dict(state["d_optimizer"])
         for scheduler, schedule in zip(self.schedulers, schedules, strict=True):
             scheduler.load_state_dict(schedule)
-        backend.set_random_state(state["random"])
+        random.set_random_state(state["random"])
         self.epoch, self.step = state["epoch"], state["step"]
         self.d_updates = state["d_updates"]
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .. import backend
+from .. import backend, random
 from ..autograd import grad
 from ..backend import Array, module_of, np, to_host
 from ..nn import BatchNorm1d, BatchNorm2d, Module, ReLU
@@ -28,7 +28,7 @@ def untouched(game: Minimax) -> Iterator[None]:
     Passes in training mode move batch norm's statistics and spectral norm's vectors; dropout and
     noise draw random numbers. (Gradients are no concern: ``autograd.grad`` leaves ``.grad`` alone.)
     """
-    random = backend.random_state()
+    state = random.random_state()
     networks = (game.generator, game.discriminator)
     buffers = [(b, b.data.copy()) for network in networks for b in network.buffers()]
     try:
@@ -36,7 +36,7 @@ def untouched(game: Minimax) -> Iterator[None]:
     finally:
         for buffer, data in buffers:
             buffer.data[...] = data
-        backend.set_random_state(random)
+        random.set_random_state(state)
 
 
 class Probe:
@@ -53,7 +53,7 @@ class Probe:
         self.game, self.real = game, real
         self.noise = game.fixed_noise(len(real), seed=0)
         self.spread = mean_distance(real.data)
-        mix = backend.default_rng(0, 2).random((len(real), *[1] * (real.ndim - 1)))
+        mix = random.default_rng(0, 2).random((len(real), *[1] * (real.ndim - 1)))
         self.mix = Tensor(backend.asarray(mix, real.dtype, real.device))
 
     def read(self) -> dict[str, float]:

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .. import backend, nn
+from .. import backend, nn, random
 from ..autograd import no_grad
 from ..backend import np
 from ..data import DataLoader, Dataset, cache_folder
@@ -71,7 +71,7 @@ def outputs(
 
 def split(dataset: Dataset, share: float = 0.2, seed: int = 0) -> tuple[Dataset, Dataset]:
     """Two data sets: what to learn from, and the ``share`` held out to test on."""
-    order = backend.default_rng(seed).permutation(len(dataset))
+    order = random.default_rng(seed).permutation(len(dataset))
     held_out = round(share * len(dataset))
     return dataset.subset(order[held_out:]), dataset.subset(order[:held_out])
 
@@ -132,7 +132,7 @@ def of(dataset: Dataset, epochs: int = 6) -> nn.Sequential:
     """
     train_on = dataset.with_range(-1, 1)
     if len(train_on) > PICTURES:
-        train_on = train_on.subset(backend.default_rng(0).permutation(len(train_on))[:PICTURES])
+        train_on = train_on.subset(random.default_rng(0).permutation(len(train_on))[:PICTURES])
     if train_on.labels is None:
         raise ValueError(f"{dataset.name} has no labels to learn: use the pixels as features")
     digest = hashlib.sha256(f"{train_on.shape} {epochs}".encode())
@@ -159,9 +159,9 @@ def _finished(model: nn.Sequential) -> nn.Sequential:
 
 @contextmanager
 def _own_random_numbers(seed: int) -> Iterator[None]:
-    before = backend.random_state()
-    backend.manual_seed(seed)
+    before = random.random_state()
+    random.manual_seed(seed)
     try:
         yield
     finally:
-        backend.set_random_state(before)
+        random.set_random_state(before)

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..backend import default_rng, np
+from ..backend import np
+from ..random import default_rng
 from .arrays import BLOCK, pair
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from ..backend import default_rng, np
+from ..backend import np
+from ..random import default_rng
 from .arrays import pair, squared_distances
 
 REACH = 3.0  # a sample is of high quality within that many standard deviations of its mode

@@ -15,7 +15,8 @@ from __future__ import annotations
 from typing import Any
 
 from .. import backend
-from ..backend import default_rng, np
+from ..backend import np
+from ..random import default_rng
 from ..tensor import Tensor
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import backend
-from ..backend import default_rng, np
+from ..backend import np
 from ..data import Dataset
+from ..random import default_rng
 from ..tensor import Tensor
 from .features import Extractor
 from .frechet import frechet_distance

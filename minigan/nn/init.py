@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .. import backend
+from .. import backend, random
 from ..backend import np
 from ..tensor import Tensor
 
@@ -60,12 +60,12 @@ def eye_(tensor: Tensor) -> Tensor:
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """Draws from the uniform distribution on [a, b)."""
-    return _fill(tensor, a + (b - a) * backend.uniform(tensor.shape))
+    return _fill(tensor, a + (b - a) * random.uniform(tensor.shape))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """Draws from N(mean, std²)."""
-    return _fill(tensor, mean + std * backend.standard_normal(tensor.shape))
+    return _fill(tensor, mean + std * random.standard_normal(tensor.shape))
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
@@ -104,7 +104,7 @@ def kaiming_normal_(
 def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     """Orthonormal rows or columns, whichever are fewer, times gain (Saxe et al. 2014)."""
     rows, cols = tensor.shape[0], math.prod(tensor.shape[1:])
-    q, r = np.linalg.qr(backend.standard_normal((max(rows, cols), min(rows, cols)), "float64"))
+    q, r = np.linalg.qr(random.standard_normal((max(rows, cols), min(rows, cols)), "float64"))
     q *= np.sign(np.diag(r))  # without it the distribution over orthogonal matrices is not uniform
     return _fill(tensor, gain * (q.T if rows < cols else q).reshape(tensor.shape))
 

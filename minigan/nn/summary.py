@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from .. import backend, ops
+from .. import ops, random
 from ..autograd import no_grad
 from .module import Module
 
@@ -94,7 +94,7 @@ def summary(model: Module, input_shape: tuple[Any, ...], dtype: Any = None) -> S
         shapes_seen[id(module)] = _shape(output)
 
     modes = [(module, module.training) for module in model.modules()]
-    random_state = backend.random_state()
+    random_state = random.random_state()
     handles = [module.register_forward_hook(note) for module in model.modules()]
     try:
         with no_grad():
@@ -104,7 +104,7 @@ def summary(model: Module, input_shape: tuple[Any, ...], dtype: Any = None) -> S
             handle.remove()
         for module, mode in modes:
             module.training = mode
-        backend.set_random_state(random_state)
+        random.set_random_state(random_state)
     rows = [
         Row(path, type(module).__name__, shapes_seen.get(id(module)), _count(module))
         for path, module in model.named_modules()

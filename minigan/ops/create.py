@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import backend
+from .. import backend, random
 from ..backend import np
 from ..tensor import Tensor
 from .shape import _sizes
@@ -73,14 +73,14 @@ def randn(
     *size: Any, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """Independent draws from the normal distribution N(0, 1)."""
-    return _new(backend.standard_normal(_sizes(size), dtype), device, requires_grad)
+    return _new(random.standard_normal(_sizes(size), dtype), device, requires_grad)
 
 
 def rand(
     *size: Any, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """Independent draws from the uniform distribution on [0, 1)."""
-    return _new(backend.uniform(_sizes(size), dtype), device, requires_grad)
+    return _new(random.uniform(_sizes(size), dtype), device, requires_grad)
 
 
 def randn_like(x: Tensor) -> Tensor:
@@ -95,9 +95,9 @@ def rand_like(x: Tensor) -> Tensor:
 
 def randint(low: int, high: int, size: tuple[int, ...], device: str | None = None) -> Tensor:
     """Independent draws from the integers low to high - 1; int64."""
-    return _new(backend.integers(low, high, size), device, False)
+    return _new(random.integers(low, high, size), device, False)
 
 
 def randperm(n: int, device: str | None = None) -> Tensor:
     """The integers 0 to n - 1 in random order; int64."""
-    return _new(backend.permutation(n), device, False)
+    return _new(random.permutation(n), device, False)

@@ -128,26 +128,30 @@ def flip(x: Array, *dims: Any) -> Array:
 
 
 @op(
-    lambda g, y, x, index: scatter_(g, shape=x.shape, index=index),
+    lambda g, y, x, index, once=False: scatter_(g, shape=x.shape, index=index, once=once),
     latex=r"\bar x_{\mathrm{index}} \mathrel{+}= \bar y",
 )
-def index_(x: Array, *, index: Any) -> Array:
-    """The elements at ``index``: slices, integers, integer arrays, a mask."""
+def index_(x: Array, *, index: Any, once: bool = False) -> Array:
+    """The elements at ``index``: slices, integers, integer arrays, a mask.
+
+    ``once`` promises that no element is met twice, which makes the gradient cheap.
+    """
     return x[index]
 
 
 @op(
-    lambda g, y, x, shape, index: index_(g, index=index),
+    lambda g, y, x, shape, index, once=False: index_(g, index=index, once=once),
     latex=r"\bar x = \bar y_{\mathrm{index}}",
 )
-def scatter_(x: Array, *, shape: tuple[int, ...], index: Any) -> Array:
+def scatter_(x: Array, *, shape: tuple[int, ...], index: Any, once: bool = False) -> Array:
     """Zeros of ``shape`` with ``x`` added at ``index``; where an element is met twice, both add."""
     xp = module_of(x)
     out = xp.zeros(shape, dtype=x.dtype)
-    if any(backend.is_array(i) for i in (index if isinstance(index, tuple) else (index,))):
-        xp.add.at(out, index, x)
+    parts = index if isinstance(index, tuple) else (index,)
+    if once or not any(backend.is_array(i) for i in parts):  # nor do slices and integers
+        out[index] = x
     else:
-        out[index] = x  # slices and integers meet each element once
+        xp.add.at(out, index, x)
     return out
 
 
@@ -173,7 +177,7 @@ def gather(x: Array, dim: int, index: Any) -> Array:
         for i, n in enumerate(index.shape)
     ]
     mesh[dim] = index
-    return index_(x, index=tuple(mesh))
+    return index_(x, index=tuple(mesh), once=index.shape[dim] == 1)
 
 
 # ------------------------------------------------------------------------------ joining and padding

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import metrics
-from ..backend import default_rng, np, to_host
+from ..backend import np, to_host
 from ..data import Dataset
 from ..gan import Minimax
+from ..random import default_rng
 
 SAMPLES = 5000  # of G, and as many real ones, if there are so many
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from .. import backend
+from .. import random
 from ..backend import np
 from ..names import find_name
 from ..runs import Config
@@ -217,7 +217,7 @@ class Search:
 
     def _draw(self, choice: list[Any] | Range, option: str, number: int) -> Any:
         # A stream for each option, so that another option beside it changes no draw.
-        rng = backend.default_rng(self.seed, number, zlib.crc32(option.encode()))
+        rng = random.default_rng(self.seed, number, zlib.crc32(option.encode()))
         return choice.draw(rng) if isinstance(choice, Range) else choice[rng.integers(len(choice))]
 
     def all_trials(self) -> list[Trial]:

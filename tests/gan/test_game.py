@@ -302,11 +302,11 @@ def test_sample_leaves_everything_as_it_was():
     flags = [m.training for m in game.generator.modules()]
     assert len(set(flags)) == 2
     before = values(game.generator), values(game.discriminator), values(game.ema.module)
-    random = mg.backend.random_state()
+    random = mg.random.random_state()
     for network in (game.ema, None):  # from the average, and from G itself
         game.ema = network
         game.sample(4, game.fixed_noise(4, 0))
-    assert mg.backend.random_state() == random
+    assert mg.random.random_state() == random
     assert [m.training for m in game.generator.modules()] == flags
     assert changed(game.generator, before[0]) | changed(game.discriminator, before[1]) == set()
 
@@ -329,9 +329,9 @@ def test_sample_draws_its_own_noise():
 
 def test_fixed_noise_depends_on_the_seed_alone():
     game = points_game()
-    random = mg.backend.random_state()
+    random = mg.random.random_state()
     first = game.fixed_noise(5, 3).numpy()
-    assert mg.backend.random_state() == random
+    assert mg.random.random_state() == random
     mg.manual_seed(99)
     np.testing.assert_array_equal(game.fixed_noise(5, 3).numpy(), first)
     assert not np.array_equal(game.fixed_noise(5, 4).numpy(), first)

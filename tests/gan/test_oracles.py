@@ -251,9 +251,9 @@ def test_looking_at_a_game_does_not_change_it(rng):
     game.step_discriminator(real)
     before = {k: v.numpy().copy() for k, v in game.generator.state_dict().items()}
     gradients = [p.grad.numpy().copy() for p in game.discriminator.parameters()]
-    random = mg.backend.random_state()
+    random = mg.random.random_state()
     assert oracles.eigenvalues(game, real, noise).shape == (8 + 9,)
-    assert mg.backend.random_state() == random
+    assert mg.random.random_state() == random
     for name, value in game.generator.state_dict().items():
         np.testing.assert_array_equal(value.numpy(), before[name])
     for p, gradient in zip(game.discriminator.parameters(), gradients, strict=True):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import minigan as mg
-from minigan import backend, data, nn
+from minigan import data, nn, random
 from minigan.metrics import classifier
 from minigan.saving import load
 
@@ -79,9 +79,9 @@ def test_batches_change_nothing():
 
 def test_one_is_trained_once_and_leaves_the_random_numbers_alone(cache, monkeypatch):
     small = data.digits().subset(range(60))
-    before = backend.random_state()
+    before = random.random_state()
     first = classifier.of(small, epochs=1)
-    assert backend.random_state() == before
+    assert random.random_state() == before
     (file,) = (cache / "features").iterdir()
     assert file.name.startswith("digits-")
 

@@ -12,7 +12,8 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from ... import autograd
-from ...backend import default_rng, float64, np, quiet
+from ...backend import float64, np, quiet
+from ...random import default_rng
 from ...tensor import Op, Tensor
 
 Array = Any
