@@ -78,7 +78,7 @@ def test_the_state_holds_all_that_the_next_step_depends_on():
         ".discriminator.1.bias",
         ".ema.module.1.running_var",
         ".ema.updates",
-        ".random.state.state",
+        ".random.counter",
         ".g_optimizer.param_groups.0.lr",
         ".epoch",
         ".step",
