@@ -62,11 +62,12 @@ def test_d_wins():
 def test_the_minimax_loss_saturates():
     """Where D wins, its gradient for G vanishes; the non-saturating one's above does not."""
     game = Minimax(mlp(2, 8, 2), mlp(2, 32, 1), "minimax", lr=1e-6, d_lr=2e-2)
-    doctor = play(game, gauss(640, center=8.0), 200)
+    doctor = play(game, gauss(640, center=4.0), 200)
     assert names(doctor) == {"D wins", "G's loss is saturated"}
     wins, flat = doctor.findings
     assert re.search(r"and G's gradient norm fell \d+x, to \d", wins.sentence)
-    assert "100% of the fakes have |dL_G/dlogit| < 0.001" in flat.sentence
+    share = re.search(r"^(\d+)% of the fakes have \|dL_G/dlogit\| < 0.001", flat.sentence)
+    assert 90 < int(share[1]) <= 100
     assert "objective='non-saturating'" in flat.remedy
 
 
