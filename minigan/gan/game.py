@@ -155,10 +155,14 @@ class Minimax(Players):
         real_logits = self.judge_seen(seen_real)
         fake_logits = self.judge_seen(seen_fake)
         # 4. the loss: -log D(x) - log(1 - D(G(z))) in the minimax game; and the penalties
-        loss = self.objective.discriminator_loss(real_logits, fake_logits)
-        value = loss.item()
+        loss = d_loss = self.objective.discriminator_loss(real_logits, fake_logits)
         loss = self.penalized(loss, seen_real, seen_fake, self.d_updates)
-        self._check_finite(loss, "discriminator")
+        row = self._read(
+            {"discriminator": loss},
+            d_loss=d_loss,
+            d_real=_probability(real_logits),
+            d_fake=_probability(fake_logits),
+        )
         # 5. update D
         self.d_optimizer.zero_grad()
         loss.backward()
@@ -166,11 +170,7 @@ class Minimax(Players):
         self.d_optimizer.step()
         self._project()
         self.d_updates += 1
-        return {
-            "d_loss": value,
-            "d_real": _probability(real_logits),
-            "d_fake": _probability(fake_logits),
-        }
+        return row
 
     def step_generator(self, n: int, real: Tensor | None = None) -> dict[str, float]:
         """One update of G on n fakes. Returns ``g_loss``.
@@ -186,23 +186,28 @@ class Minimax(Players):
             logits = self.judge(fake)
             # 4. the loss: -log D(G(z)), or log(1 - D(G(z))) in the minimax game
             loss = self.generator_loss(logits, real)
-            value = self._check_finite(loss, "generator")
+            row = self._read({"generator": loss}, g_loss=loss)
             # 5. update G
             self.g_optimizer.zero_grad()
             loss.backward()
         self._adjust_gradients(self.generator, real, z)
         self.g_optimizer.step()
         self._count_generator_step()
-        return {"g_loss": value}
+        return row
 
     def step_simultaneously(self, real: Tensor) -> dict[str, float]:
         """One update of both, each from where the other was before. Returns all the above."""
         apart = self.losses_apart(real, self.sample_noise(len(real)), self.d_updates)
         play = self.with_consensus(apart)
         with no_grad():
-            value = self.objective.discriminator_loss(play.real_logits, play.fake_logits).item()
-        self._check_finite(play.d_loss, "discriminator")
-        self._check_finite(play.g_loss, "generator")
+            d_loss = self.objective.discriminator_loss(play.real_logits, play.fake_logits)
+        row = self._read(
+            {"discriminator": play.d_loss, "generator": play.g_loss},
+            d_loss=d_loss,
+            d_real=_probability(play.real_logits),
+            d_fake=_probability(play.fake_logits),
+            g_loss=apart.g_loss,
+        )
         self.d_optimizer.zero_grad()
         self.g_optimizer.zero_grad()
         with _frozen(self.generator):
@@ -218,12 +223,7 @@ class Minimax(Players):
         self._project()
         self.d_updates += 1
         self._count_generator_step()
-        return {
-            "d_loss": value,
-            "d_real": _probability(play.real_logits),
-            "d_fake": _probability(play.fake_logits),
-            "g_loss": apart.g_loss.item(),
-        }
+        return row
 
     # --------------------------------------------------------------------------- their details
 
@@ -270,15 +270,22 @@ class Minimax(Players):
         if self.ema is not None:
             self.ema.update()
 
-    def _check_finite(self, loss: Tensor, network: str) -> float:
-        value = loss.item()
-        if not math.isfinite(value):
-            raise Diverged(
-                f"the {network}'s loss became {value} at step {self.step + 1} (epoch "
-                f"{self.epoch + 1}): try a smaller learning rate or a penalty, or check the data "
-                "for NaN and for values outside of its range"
-            )
-        return value
+    def _read(self, losses: dict[str, Tensor], **values: Tensor) -> dict[str, float]:
+        """The values as numbers, if the players' losses are finite: no weight has moved yet.
+
+        All in one transfer, for which a GPU has to finish what it was given.
+        """
+        parts = [*losses.values(), *values.values()]
+        xp = backend.module_of(parts[0].data)
+        numbers = xp.stack([part.data.reshape(()) for part in parts]).tolist()
+        for network, loss in zip(losses, numbers, strict=False):
+            if not math.isfinite(loss):
+                raise Diverged(
+                    f"the {network}'s loss became {loss} at step {self.step + 1} (epoch "
+                    f"{self.epoch + 1}): try a smaller learning rate or a penalty, or check the "
+                    "data for NaN and for values outside of its range"
+                )
+        return dict(zip(values, numbers[len(losses) :], strict=True))
 
     # ---------------------------------------------------------------------------------- a run
 
@@ -389,6 +396,6 @@ def _frozen(network: Module) -> Iterator[None]:
             p.requires_grad = True
 
 
-def _probability(logits: Tensor) -> float:
+def _probability(logits: Tensor) -> Tensor:
     with no_grad():
-        return sigmoid(logits.detach()).mean().item()
+        return sigmoid(logits.detach()).mean()
