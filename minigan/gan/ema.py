@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from .. import replay
 from ..nn import Module
 
 
@@ -25,15 +26,20 @@ class EMA:
 
     def update(self) -> None:
         """Move the average one step towards the network as it is now."""
-        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        self.updates += 1
-        now = self.network.state_dict()
-        for name, average in self.module.state_dict().items():
+        averages, now = self.module.state_dict(), self.network.state_dict()
+        rates = replay.numbers(self._next_rates, 2, next(iter(now.values())).data)
+        for name, average in averages.items():
             if average.dtype.kind == "f":
-                average.data *= decay
-                average.data += (1 - decay) * now[name].data
+                keep, follow = rates.astype(average.dtype)
+                average.data *= keep
+                average.data += follow * now[name].data
             else:
                 average.data[...] = now[name].data
+
+    def _next_rates(self) -> tuple[float, float]:
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        self.updates += 1
+        return decay, 1 - decay
 
     def state_dict(self) -> dict[str, Any]:
         """The averaged weights and how often they were updated."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from .. import backend, random
+from .. import backend, cuda, random, replay
 from ..autograd import grad, no_grad
 from ..backend import np
 from ..nn import Module
@@ -85,6 +85,9 @@ class Minimax(Players):
         al. 2017, eq. 9): both are drawn to where neither wants to move.
     simultaneous : bool
         Whether both gradients are taken before either network moves; else they alternate.
+    capture : bool
+        On a GPU, record each step as a CUDA graph and replay it (:func:`minigan.cuda.graph`). A
+        loss that is not finite is then noticed after the update, not before.
     """
 
     def __init__(
@@ -112,6 +115,7 @@ class Minimax(Players):
         unroll: int = 0,
         consensus: float = 0.0,
         simultaneous: bool = False,
+        capture: bool = False,
     ) -> None:
         super().__init__(
             generator,
@@ -136,6 +140,9 @@ class Minimax(Players):
         self.schedulers = [scheduler(o) for o in (self.g_optimizer, self.d_optimizer) if scheduler]
         self.ema = EMA(generator, ema) if ema else None
         self.batches_per_epoch: int | None = None  # known once fit() has seen the data
+        if capture:
+            for step in ("step_discriminator", "step_generator", "step_simultaneously"):
+                setattr(self, step, cuda.graph(getattr(self, step)))
 
     # ---------------------------------------------------------------------------- the two steps
 
@@ -169,7 +176,7 @@ class Minimax(Players):
         self._adjust_gradients(self.discriminator, real, z)
         self.d_optimizer.step()
         self._project()
-        self.d_updates += 1
+        replay.each_step(self._count_discriminator_step)
         return row
 
     def step_generator(self, n: int, real: Tensor | None = None) -> dict[str, float]:
@@ -192,7 +199,9 @@ class Minimax(Players):
             loss.backward()
         self._adjust_gradients(self.generator, real, z)
         self.g_optimizer.step()
-        self._count_generator_step()
+        if self.ema is not None:
+            self.ema.update()
+        replay.each_step(self._count_generator_step)
         return row
 
     def step_simultaneously(self, real: Tensor) -> dict[str, float]:
@@ -221,8 +230,10 @@ class Minimax(Players):
             self._clip(network)
             optimizer.step()
         self._project()
-        self.d_updates += 1
-        self._count_generator_step()
+        replay.each_step(self._count_discriminator_step)
+        if self.ema is not None:
+            self.ema.update()
+        replay.each_step(self._count_generator_step)
         return row
 
     # --------------------------------------------------------------------------- their details
@@ -265,27 +276,30 @@ class Minimax(Players):
                 if limited is not p:
                     p.data[...] = limited.data
 
+    def _count_discriminator_step(self) -> None:
+        self.d_updates += 1
+
     def _count_generator_step(self) -> None:
         self.step += 1
-        if self.ema is not None:
-            self.ema.update()
 
     def _read(self, losses: dict[str, Tensor], **values: Tensor) -> dict[str, float]:
         """The values as numbers, if the players' losses are finite: no weight has moved yet.
 
         All in one transfer, for which a GPU has to finish what it was given.
         """
-        parts = [*losses.values(), *values.values()]
-        xp = backend.module_of(parts[0].data)
-        numbers = xp.stack([part.data.reshape(()) for part in parts]).tolist()
-        for network, loss in zip(losses, numbers, strict=False):
-            if not math.isfinite(loss):
-                raise Diverged(
-                    f"the {network}'s loss became {loss} at step {self.step + 1} (epoch "
-                    f"{self.epoch + 1}): try a smaller learning rate or a penalty, or check the "
-                    "data for NaN and for values outside of its range"
-                )
-        return dict(zip(values, numbers[len(losses) :], strict=True))
+
+        def checked(numbers: list[float]) -> dict[str, float]:
+            for network, loss in zip(losses, numbers, strict=False):
+                if not math.isfinite(loss):
+                    raise Diverged(
+                        f"the {network}'s loss became {loss} at step {self.step + 1} (epoch "
+                        f"{self.epoch + 1}): try a smaller learning rate or a penalty, or check "
+                        "the data for NaN and for values outside of its range"
+                    )
+            return dict(zip(values, numbers[len(losses) :], strict=True))
+
+        parts = [part.data.reshape(()) for part in (*losses.values(), *values.values())]
+        return replay.read(backend.module_of(parts[0]).stack(parts), checked)
 
     # ---------------------------------------------------------------------------------- a run
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from .. import replay
 from ..autograd import grad
 from ..nn import Module
 from ..ops import randn, randn_like, stack
@@ -111,6 +112,8 @@ class Players:
         Samples that do not fill a pack are left out.
         """
         fade = max(0.0, 1 - self.step / self.noise_steps) if self.noise_steps else 1.0
+        if fade < 1:
+            replay.not_in_graph("the instance noise fades")
         if self.instance_noise * fade:
             samples = samples + self.instance_noise * fade * randn_like(samples)
         if self.pack == 1:
@@ -147,6 +150,8 @@ class Players:
         """
         for penalty in self.penalties:
             times = 1 if update is None else penalty.every
+            if times > 1:
+                replay.not_in_graph(f"{penalty} comes only every so often")
             if update is not None and update % times:
                 continue
             term = penalty.loss(self.discriminator, seen_real, seen_fake)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from .. import replay
 from ..autograd import grad
 from ..nn import Module, Parameter
 from ..ops import maximum, sqrt
@@ -34,6 +35,7 @@ def unrolled(
     They are tensors with a graph through all steps. Afterwards weights, buffers and the optimiser
     are as they were. ``project`` is applied to every weight after every step.
     """
+    replay.not_in_graph("unrolling goes on from the optimiser's number of steps")
     moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
     places = [
         (module, name, value)
