@@ -73,7 +73,7 @@ def test_a_library_that_computes_something_else_is_named_and_not_timed(monkeypat
     monkeypatch.setattr(compare, "run", run)
     monkeypatch.setattr(compare.importlib.util, "find_spec", lambda name: name != "jax")
     options = argparse.Namespace(
-        libraries=list(compare.TITLES), device="cpu", rounds=1, seconds=1.0, pin=0
+        libraries=list(compare.DEVICES["cpu"]), device="cpu", rounds=1, seconds=1.0, pin=0
     )
     result = compare.compare("a", 1, options, tmp_path)
     assert sorted(timed) == ["minigan", "pytorch", "tinygrad"]

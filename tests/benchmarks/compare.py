@@ -5,6 +5,7 @@
     pip install -e ".[benchmark,parity]"
     python tests/benchmarks/compare.py                # everything installed: about half an hour
     python tests/benchmarks/compare.py --quick        # does it run? writes nothing
+    python tests/benchmarks/compare.py --device cuda  # on an NVIDIA GPU; also with --tf32
 
 All start from the same weights and read the same data and noise. First every library's losses of
 the first steps are compared with minigan's; one that computes something else is not timed. Then, in
@@ -26,24 +27,32 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from workloads.common import CONVOLUTIONAL, SAMPLES, WORKLOADS, write_inputs
+from workloads.common import BATCH, CONVOLUTIONAL, SAMPLES, WORKLOADS, write_inputs
 
 from minigan.saving import write_atomically
 
 HERE = Path(__file__).resolve().parent
 TITLES = {
     "minigan": "minigan",
+    "minigan-graph": "minigan, CUDA graphs",
     "pytorch": "PyTorch eager",
+    "pytorch-graph": "PyTorch, CUDA graphs",
     "jax": "JAX jit",
     "tinygrad": "tinygrad jit",
     "autograd": "HIPS autograd",
 }
-MODULES = {"pytorch": "torch"}  # what is imported, where it is called otherwise
-DEVICES = {"cpu": tuple(TITLES), "cuda": ("minigan", "pytorch")}
+MODULES = {  # what is imported, where it is called otherwise
+    "minigan-graph": "minigan",
+    "pytorch": "torch",
+    "pytorch-graph": "torch",
+}
+ON_GPU = ("minigan", "minigan-graph", "pytorch", "pytorch-graph")
+DEVICES = {"cpu": tuple(x for x in TITLES if not x.endswith("-graph")), "cuda": ON_GPU}
 
 # Losses of the first steps, from equal weights in float32, relative to the loss or to 1. The first
 # loss sees rounding alone. Later ones also see Adam's first steps, about lr · sign(g): where g is
@@ -66,6 +75,7 @@ def run(library: str, name: str, threads: int, seconds: float, options: Any, fol
         "cores": list(range(options.pin, options.pin + threads)),
         "folder": str(folder / name),
         "device": options.device,
+        "batch": options.batch,
         "checked": CHECKED,
         "seconds": seconds,
         "sampled": CONVOLUTIONAL,
@@ -76,6 +86,7 @@ def run(library: str, name: str, threads: int, seconds: float, options: Any, fol
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         "CPU_COUNT": str(threads),  # tinygrad's
+        "CUPY_TF32": str(int(options.tf32)),
     }
     if library == "jax":  # it takes as many threads as there are cores that it may run on
         env["JAX_PLATFORMS"] = "cpu"
@@ -110,8 +121,6 @@ def compare(name: str, threads: int, options: Any, folder: Path) -> dict[str, An
     for library in options.libraries:
         if not importlib.util.find_spec(MODULES.get(library, library)):
             absent[library] = "not installed"
-        elif library not in DEVICES[options.device]:
-            absent[library] = f"not on {options.device}"
         else:
             result = run(library, name, threads, 0, options, folder)
             why = result.get("failed") or result.get("unsupported") or ""
@@ -201,7 +210,8 @@ def report(results: list[dict[str, Any]], options: Any, about: dict[str, Any]) -
         "# minigan beside other libraries",
         "",
         f"{about['cpu']}, {about['date']}, {about['system']}; {options.rounds} rounds of "
-        f"{options.seconds:g} s, batch 64, float32, {options.device}.",
+        f"{options.seconds:g} s, batch {options.batch}, float32"
+        f"{' (products in TF32)' if options.tf32 else ''}, {about['device']}.",
         "",
         *[f"- {TITLES[library]}: {version}" for library, version in versions.items()],
         *sorted(absent),
@@ -212,7 +222,8 @@ def report(results: list[dict[str, Any]], options: Any, about: dict[str, Any]) -
     measured = [library for library in TITLES if library in versions]
     sections = [("Time of a step, ms", "step", 1e3)]
     sections += [(f"Pictures a second, {n} at a time", f"sampling {n}", 1) for n in SAMPLES]
-    sections += [("Peak memory of training, MB", "memory", 1e-6)]
+    if options.device == "cpu":
+        sections += [("Peak memory of training, MB", "memory", 1e-6)]
     for title, key, unit in sections:
         body = table(results, measured, key, unit)
         lines += ["", f"## {title}", "", *body] if body else []
@@ -238,15 +249,20 @@ NOTES = """\
   files. The losses of the first four steps agree; compare.py says how closely, and why so."""
 
 
-def machine() -> dict[str, Any]:
-    """The processor's name, the date and the system."""
+def machine(device: str) -> dict[str, Any]:
+    """The processor's name, the date, the system, and the device."""
     cpu = platform.processor() or platform.machine()
     try:
         names = [x for x in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in x]
         cpu = names[0].split(":", 1)[1].strip() if names else cpu
     except OSError:
         pass
+    if device == "cuda":
+        import cupy
+
+        device = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
     return {
+        "device": device,
         "cpu": f"{cpu}, {os.cpu_count()} cores",
         "date": time.strftime("%Y-%m-%d"),
         "system": f"{platform.system()}, Python {platform.python_version()}",
@@ -262,12 +278,14 @@ def parse() -> Any:
         return text.split(",")
 
     parser.add_argument("--workloads", type=names, default=list(WORKLOADS), help="such as a,c")
-    parser.add_argument("--libraries", type=names, default=list(TITLES), help="beside minigan")
+    parser.add_argument("--libraries", type=names, help="beside minigan; all that the device has")
     parser.add_argument("--threads", type=names, default=["1", "2"], help="such as 1,2")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.0, help="of steps, per process")
+    parser.add_argument("--batch", type=int, default=BATCH, help="samples a step")
     parser.add_argument("--pin", type=int, default=0, help="the first of the cores to run on")
     parser.add_argument("--device", choices=list(DEVICES), default="cpu")
+    parser.add_argument("--tf32", action="store_true", help="on a GPU, in every library")
     parser.add_argument("--out", type=Path, help="a folder; docs/benchmarks unless --quick")
     parser.add_argument("--quick", action="store_true", help="1 round of 0.1 s on 1 thread")
     options = parser.parse_args()
@@ -275,15 +293,17 @@ def parse() -> Any:
         options.rounds, options.seconds, options.threads = 1, 0.1, ["1"]
     elif options.out is None:
         options.out = HERE.parents[1] / "docs" / "benchmarks"
+    there = DEVICES[options.device]
+    options.libraries = options.libraries or there
     for given, known, what in (
-        (options.workloads, WORKLOADS, "workload"),
-        (options.libraries, TITLES, "library"),
+        (options.workloads, list(WORKLOADS), "workload"),
+        (options.libraries, there, "library"),
     ):
         for name in given:
             if name not in known:
                 parser.error(f"unknown {what} {name!r}: choose from {', '.join(known)}")
     # minigan first: the others are compared with it
-    options.libraries = [x for x in TITLES if x in options.libraries or x == "minigan"]
+    options.libraries = [x for x in there if x in options.libraries or x == "minigan"]
     options.threads = [int(n) for n in options.threads]
     if options.pin + max(options.threads) > (os.cpu_count() or 1):
         parser.error(f"{max(options.threads)} thread(s) from core {options.pin} on: there are only "
@@ -293,11 +313,11 @@ def parse() -> Any:
 
 def main() -> None:
     options = parse()
-    about = machine()
+    about = machine(options.device)
     results: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         for name in options.workloads:
-            write_inputs(WORKLOADS[name], Path(folder, name))
+            write_inputs(replace(WORKLOADS[name], batch=options.batch), Path(folder, name))
             for threads in options.threads:
                 results.append(compare(name, threads, options, Path(folder)))
                 if options.out is not None:  # after each, so that an interrupted run keeps them

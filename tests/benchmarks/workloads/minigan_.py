@@ -73,12 +73,15 @@ class FixedNoise(mg.gan.Minimax):
 class Game:
     """A step of D and a step of G."""
 
-    def __init__(self, workload: Workload, folder: Path, device: str) -> None:
+    def __init__(
+        self, workload: Workload, folder: Path, device: str, capture: bool = False
+    ) -> None:
         self.game = FixedNoise(
             _load(workload.generator, folder / "generator.safetensors", device),
             _load(workload.discriminator, folder / "discriminator.safetensors", device),
             lr=LR,
             betas=(BETA1, BETA2),
+            capture=capture,
         )
         self.batches = read_batches(folder, mg.tensor)
         self.noise = {n: mg.tensor(z) for n, z in sampling_noise().items()}
@@ -99,6 +102,8 @@ class Game:
 class Critic:
     """A step of the WGAN-GP critic (Gulrajani et al. 2017, algorithm 1, lines 4 to 9)."""
 
+    names = ("real", "fake", "mix")  # what the loss takes
+
     def __init__(self, workload: Workload, folder: Path, device: str) -> None:
         self.critic = _load(workload.discriminator, folder / "discriminator.safetensors", device)
         self.optimizer = mg.optim.Adam(self.critic.parameters(), LR, (BETA1, BETA2))
@@ -110,26 +115,26 @@ class Critic:
         penalty = ((slope.flatten(1).norm(dim=1) - 1) ** 2).mean()
         return self.critic(fake).mean() - self.critic(real).mean() + PENALTY * penalty
 
-    def step(self, t: int) -> tuple[float, ...]:
-        real, fake, mix = (self.batches[name][t % BATCHES] for name in ("real", "fake", "mix"))
-        loss = self.loss(real, fake, mix)
+    def update(self, *batches: mg.Tensor) -> mg.Tensor:
+        loss = self.loss(*batches)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
-        return (loss.item(),)
+        return loss
+
+    def step(self, t: int) -> tuple[float, ...]:
+        batches = (self.batches[name][t % BATCHES] for name in self.names)
+        return (self.update(*batches).item(),)
 
 
 class Classifier(Critic):
     """A step of D alone on given pictures, with binary cross-entropy."""
 
-    def step(self, t: int) -> tuple[float, ...]:
-        real, fake = (self.batches[name][t % BATCHES] for name in ("real", "fake"))
+    names = ("real", "fake")
+
+    def loss(self, real: mg.Tensor, fake: mg.Tensor) -> mg.Tensor:
         for_real, for_fake = self.critic(real), self.critic(fake)
-        loss = bce(for_real, mg.ones_like(for_real)) + bce(for_fake, mg.zeros_like(for_fake))
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        return (loss.item(),)
+        return bce(for_real, mg.ones_like(for_real)) + bce(for_fake, mg.zeros_like(for_fake))
 
 
 def start(workload: Workload, folder: Path, device: str) -> Any:

@@ -58,21 +58,23 @@ def _load(layers: Layers, path: Path, device: str) -> nn.Sequential:
     return loaded.to(device)
 
 
-def _adam(network: nn.Module) -> torch.optim.Adam:
-    return torch.optim.Adam(network.parameters(), lr=LR, betas=(BETA1, BETA2))
+def _adam(network: nn.Module, capturable: bool) -> torch.optim.Adam:
+    return torch.optim.Adam(network.parameters(), LR, (BETA1, BETA2), capturable=capturable)
 
 
 class Game:
     """A step of D and a step of G."""
 
-    def __init__(self, workload: Workload, folder: Path, device: str) -> None:
+    def __init__(
+        self, workload: Workload, folder: Path, device: str, capturable: bool = False
+    ) -> None:
         self.G = _load(workload.generator, folder / "generator.safetensors", device)
         self.D = _load(workload.discriminator, folder / "discriminator.safetensors", device)
-        self.g_optimizer, self.d_optimizer = _adam(self.G), _adam(self.D)
+        self.g_optimizer, self.d_optimizer = _adam(self.G, capturable), _adam(self.D, capturable)
         self.batches = read_batches(folder, lambda a: torch.from_numpy(a.copy()).to(device))
         self.noise = {n: torch.from_numpy(z).to(device) for n, z in sampling_noise().items()}
 
-    def step_discriminator(self, real: torch.Tensor, z: torch.Tensor) -> float:
+    def update_discriminator(self, real: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
             fake = self.G(z)
         for_real, for_fake = self.D(real), self.D(fake)
@@ -80,9 +82,9 @@ class Game:
         self.d_optimizer.zero_grad()
         loss.backward()
         self.d_optimizer.step()
-        return loss.item()
+        return loss
 
-    def step_generator(self, z: torch.Tensor) -> float:
+    def update_generator(self, z: torch.Tensor) -> torch.Tensor:
         self.D.requires_grad_(False)  # D judges but does not learn: no gradients of its weights
         logits = self.D(self.G(z))
         loss = bce(logits, torch.ones_like(logits))
@@ -90,7 +92,13 @@ class Game:
         loss.backward()
         self.g_optimizer.step()
         self.D.requires_grad_(True)
-        return loss.item()
+        return loss
+
+    def step_discriminator(self, real: torch.Tensor, z: torch.Tensor) -> float:
+        return self.update_discriminator(real, z).item()
+
+    def step_generator(self, z: torch.Tensor) -> float:
+        return self.update_generator(z).item()
 
     def step(self, t: int) -> tuple[float, ...]:
         batches, i = self.batches, t % BATCHES
@@ -110,9 +118,13 @@ class Game:
 class Critic:
     """A step of the WGAN-GP critic (Gulrajani et al. 2017, algorithm 1, lines 4 to 9)."""
 
-    def __init__(self, workload: Workload, folder: Path, device: str) -> None:
+    names = ("real", "fake", "mix")  # what the loss takes
+
+    def __init__(
+        self, workload: Workload, folder: Path, device: str, capturable: bool = False
+    ) -> None:
         self.critic = _load(workload.discriminator, folder / "discriminator.safetensors", device)
-        self.optimizer = _adam(self.critic)
+        self.optimizer = _adam(self.critic, capturable)
         self.batches = read_batches(folder, lambda a: torch.from_numpy(a.copy()).to(device))
 
     def loss(self, real: torch.Tensor, fake: torch.Tensor, mix: torch.Tensor) -> torch.Tensor:
@@ -121,32 +133,37 @@ class Critic:
         penalty = ((slope.flatten(1).norm(dim=1) - 1) ** 2).mean()
         return self.critic(fake).mean() - self.critic(real).mean() + PENALTY * penalty
 
-    def step(self, t: int) -> tuple[float, ...]:
-        real, fake, mix = (self.batches[name][t % BATCHES] for name in ("real", "fake", "mix"))
-        loss = self.loss(real, fake, mix)
+    def update(self, *batches: torch.Tensor) -> Any:
+        loss = self.loss(*batches)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
-        return (loss.item(),)
+        return loss
+
+    def step(self, t: int) -> tuple[float, ...]:
+        batches = (self.batches[name][t % BATCHES] for name in self.names)
+        return (float(self.update(*batches)),)
 
 
 class Classifier(Critic):
     """A step of D alone on given pictures, with binary cross-entropy."""
 
-    def step(self, t: int) -> tuple[float, ...]:
-        real, fake = (self.batches[name][t % BATCHES] for name in ("real", "fake"))
+    names = ("real", "fake")
+
+    def loss(self, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
         for_real, for_fake = self.critic(real), self.critic(fake)
-        loss = bce(for_real, torch.ones_like(for_real)) + bce(for_fake, torch.zeros_like(for_fake))
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        return (loss.item(),)
+        return bce(for_real, torch.ones_like(for_real)) + bce(for_fake, torch.zeros_like(for_fake))
+
+
+def settings() -> None:
+    """As many threads as the others have, and products of matrices as exact as CuPy's."""
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    torch.set_num_interop_threads(1)
+    tf32 = os.environ.get("CUPY_TF32") == "1"
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
 
 
 def start(workload: Workload, folder: Path, device: str) -> Any:
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    torch.set_num_interop_threads(1)
-    # as CuPy has it: products in full float32, not in TF32's 10 bits
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    settings()
     kinds = {"game": Game, "critic": Critic, "classifier": Classifier}
     return kinds[workload.kind](workload, folder, device)

@@ -14,12 +14,15 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 MODULES = {
     "minigan": "minigan_",
+    "minigan-graph": "minigan_graph",
     "pytorch": "pytorch",
+    "pytorch-graph": "pytorch_graph",
     "jax": "jax_",
     "tinygrad": "tinygrad_",
     "autograd": "autograd_",
@@ -37,6 +40,7 @@ def measure(task: dict[str, Any]) -> dict[str, Any]:
     imported = _memory("VmRSS")
     _forget_peak()
     workload = task.get("workload") or WORKLOADS[task["name"]]
+    workload = replace(workload, batch=task.get("batch", workload.batch))
     result: dict[str, Any] = {"version": library.VERSION}
     try:
         training = library.start(workload, Path(task["folder"]), task["device"])
