@@ -72,8 +72,13 @@ def op(
                     arrays.append(x.data)
                     if x.requires_grad:
                         required = True
+                elif type(x) in _READY:
+                    arrays.append(x)
                 else:
-                    arrays.append(x if type(x) in _READY else _constant(x))
+                    arrays.append(_constant(x))
+                    if arrays[-1] is not x:  # the rules, too, see a plain number
+                        k = len(arrays) - 1
+                        inputs = (*inputs[:k], arrays[k], *inputs[k + 1 :])
             try:  # passing on an empty ** would take a tenth of the time
                 data = record.forward(*arrays, **settings) if settings else record.forward(*arrays)
             except (ValueError, TypeError) as error:

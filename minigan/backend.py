@@ -31,6 +31,7 @@ __all__ = [
     "module_of",
     "np",
     "quiet",
+    "scalars",
     "set_default_device",
     "to_host",
 ]
@@ -50,8 +51,15 @@ class DeviceError(RuntimeError):
 array_types: dict[type, Any] = {np.ndarray: np}  # array type -> the library that computes with it
 
 
-def module_of(array: Array) -> Any:
-    """The library (``numpy`` or ``cupy``) that computes with ``array``; NumPy for plain scalars."""
+def module_of(array: Array, *others: Array) -> Any:
+    """The library (``numpy`` or ``cupy``) that computes with ``array``.
+
+    Where it may be a number, the next of ``others`` that is an array decides; NumPy if none is.
+    """
+    for other in others:
+        if type(array) in array_types:
+            break
+        array = other
     return array_types.get(type(array), np)
 
 
@@ -174,8 +182,8 @@ def asarray(data: Any, dtype: Any = None, device: str | None = None) -> Array:
 
     The one function that uploads. Python floats become float32, ints int64; arrays keep theirs.
     """
-    if isinstance(data, np.generic):
-        data = np.asarray(data)  # a NumPy scalar is an array without axes
+    if isinstance(data, np.generic):  # a number with a dtype, which is nowhere yet
+        data, device = np.asarray(data), device or default_device()
     if is_array(data):
         array = data if dtype is None else data.astype(dtype, copy=False)
         if device is None:
@@ -200,6 +208,14 @@ def asarray(data: Any, dtype: Any = None, device: str | None = None) -> Array:
 def to_host(array: Array) -> np.ndarray:
     """``array`` as a NumPy array: itself, or a copy brought back from the GPU."""
     return array if module_of(array) is np else array.get()
+
+
+def scalars(*arrays: Array) -> list[Any]:
+    """Arrays of one element each, of one kind, as Python numbers: one transfer for all."""
+    xp = module_of(*arrays)
+    if xp is np:
+        return [a.item() for a in arrays]
+    return xp.stack([a.reshape(()) for a in arrays]).tolist()
 
 
 def _describe(data: object) -> str:

@@ -267,4 +267,5 @@ def tensor(
     array = data.data if isinstance(data, Tensor) else data
     if not isinstance(data, Tensor):
         device = device or backend.default_device()
-    return Tensor(module_of(array).array(backend.asarray(array, dtype, device)), requires_grad)
+    array = backend.asarray(array, dtype, device)
+    return Tensor(module_of(array).array(array), requires_grad)

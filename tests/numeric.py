@@ -98,6 +98,11 @@ class Case(NamedTuple):
         return "-".join([self.name, *("x".join(map(str, a.shape)) or "0d" for a in self.inputs)])
 
 
+def beside(x: Tensor | np.ndarray, array: np.ndarray) -> np.ndarray:
+    """The array on the device of ``x``, for those operands that are neither inputs nor numbers."""
+    return array if isinstance(x, np.ndarray) else Tensor(array).data
+
+
 def every(cases: list[Case]):
     """Run each test of a class for every case."""
     return pytest.mark.parametrize("case", cases, ids=str)

@@ -388,13 +388,20 @@ class Minimax(Players):
 
     def check_finite(self) -> None:
         """Raise :class:`Diverged` if a weight of either network is NaN or infinite."""
-        for name, network in (("generator", self.generator), ("discriminator", self.discriminator)):
-            for path, p in network.state_dict().items():
-                if not bool(isfinite(p).data.all()):
-                    raise Diverged(
-                        f"{path} of the {name} became NaN or infinite by step {self.step} (epoch "
-                        f"{self.epoch}): try a smaller learning rate"
-                    )
+        states = {
+            f"{path} of the {name}": state
+            for name, network in (
+                ("generator", self.generator),
+                ("discriminator", self.discriminator),
+            )
+            for path, state in network.state_dict().items()
+        }
+        finite = backend.scalars(*(isfinite(state).data.all() for state in states.values()))
+        if not all(finite):
+            raise Diverged(
+                f"{list(states)[finite.index(False)]} became NaN or infinite by step {self.step} "
+                f"(epoch {self.epoch}): try a smaller learning rate"
+            )
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import ops
-from ..backend import module_of
+from ..backend import module_of, scalars
 from ..tensor import Parameter, Tensor
 from . import init
 from .module import Module
@@ -12,10 +12,9 @@ from .module import Module
 def _check_range(index: Tensor, n: int) -> None:
     if index.dtype.kind not in "iu":
         raise ValueError(f"expected integers, got {index.dtype}")
-    if index.numel() and not (index.data.min() >= 0 and index.data.max() < n):
-        raise ValueError(
-            f"expected integers from 0 to {n - 1}, got {index.data.min()} to {index.data.max()}"
-        )
+    low, high = scalars(index.data.min(), index.data.max()) if index.numel() else (0, n - 1)
+    if low < 0 or high >= n:
+        raise ValueError(f"expected integers from 0 to {n - 1}, got {low} to {high}")
 
 
 def embedding(x: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
@@ -39,7 +38,7 @@ def one_hot(x: Tensor, num_classes: int = -1) -> Tensor:
     ``num_classes=-1`` takes one more than the largest integer.
     """
     if num_classes == -1:
-        num_classes = int(x.data.max()) + 1
+        num_classes = x.data.max().item() + 1
     _check_range(x, num_classes)
     classes = module_of(x.data).arange(num_classes)
     return ops.eq(x.unsqueeze(-1), classes).long()

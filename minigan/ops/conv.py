@@ -175,8 +175,8 @@ def _conv_transpose2d(
     for v in phases[0]:
         for h in phases[1]:
             seen = padded[:, low[0] + v.first : low[0] + v.end, low[1] + h.first : low[1] + h.end]
-            windows = _windows(seen, (len(v.taps), len(h.taps)), (1, 1), (v.step, h.step))
-            part = kernel[:, :, v.taps][:, :, :, h.taps].transpose(0, 2, 3, 1, 4)
+            windows = _windows(seen, (v.count, h.count), (1, 1), (v.step, h.step))
+            part = kernel[:, :, v.taps, h.taps].transpose(0, 2, 3, 1, 4)
             matrix = part.reshape(groups, -1, c)
             _correlate(windows, matrix, b, y[:, v.outputs, h.outputs])
     return y.transpose(0, 3, 1, 2)
@@ -186,7 +186,8 @@ class _Phase(NamedTuple):
     """The positions along one axis of y that gather with the same taps of the kernel."""
 
     outputs: slice
-    taps: list[int]  # in the order in which they meet x
+    taps: slice  # in the order in which they meet x, so backwards
+    count: int  # of the taps
     first: int  # the first of x that is met
     end: int  # one past the last
     step: int  # between the places in x that two neighbouring taps meet
@@ -199,9 +200,13 @@ def _phases(size: int, k: int, s: int, p: int, d: int) -> list[_Phase]:
         taps = [u for u in reversed(range(k)) if (i + p - d * u) % s == 0]
         met = [(i + p - d * u) // s for u in taps]
         if taps:
-            count = len(range(i, size, s))
-            step = met[1] - met[0] if len(met) > 1 else 1
-            found.append(_Phase(slice(i, None, s), taps, met[0], met[-1] + count, step))
+            end = met[-1] + len(range(i, size, s))
+            step, between = (met[1] - met[0], taps[0] - taps[1]) if taps[1:] else (1, k)
+            found.append(
+                _Phase(
+                    slice(i, None, s), slice(taps[0], None, -between), len(taps), met[0], end, step
+                )
+            )
     return found
 
 

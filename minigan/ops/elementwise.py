@@ -221,7 +221,7 @@ def clamp(x: Array, min: float | None = None, max: float | None = None) -> Array
 )
 def maximum(a: Array, b: Array) -> Array:
     """The larger of a and b, element by element."""
-    return module_of(a).maximum(a, b)
+    return module_of(a, b).maximum(a, b)
 
 
 @op(
@@ -231,7 +231,7 @@ def maximum(a: Array, b: Array) -> Array:
 )
 def minimum(a: Array, b: Array) -> Array:
     """The smaller of a and b, element by element."""
-    return module_of(a).minimum(a, b)
+    return module_of(a, b).minimum(a, b)
 
 
 @op(
@@ -242,7 +242,7 @@ def minimum(a: Array, b: Array) -> Array:
 )
 def where(condition: Array, a: Array, b: Array) -> Array:
     """a where ``condition`` holds, b elsewhere."""
-    return module_of(condition).where(condition, a, b)
+    return module_of(condition, a, b).where(condition, a, b)
 
 
 # ------------------------------------------------------------- comparisons: no gradient, dtype bool

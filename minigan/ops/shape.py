@@ -157,20 +157,23 @@ def scatter_(x: Array, *, shape: tuple[int, ...], index: Any, once: bool = False
 
 def getitem(x: Array, index: Any) -> Array:
     """``x[index]`` as in NumPy: slices, integers, lists, integer tensors, masks, None, ``...``."""
-    xp = module_of(x.data if isinstance(x, Tensor) else x)
-
-    def plain(i: Any) -> Any:
-        if isinstance(i, Tensor):
-            return i.data
-        return xp.asarray(i) if isinstance(i, (list, np.ndarray)) else i
-
-    index = tuple(plain(i) for i in index) if isinstance(index, tuple) else plain(index)
+    index = tuple(_beside(x, i) for i in index) if isinstance(index, tuple) else _beside(x, index)
     return index_(x, index=index)
+
+
+def _beside(x: Array, index: Any) -> Any:
+    """An index without graph; lists and host arrays become arrays on x's device."""
+    if isinstance(index, Tensor):
+        return index.data
+    if isinstance(index, (list, np.ndarray)):
+        data = x.data if isinstance(x, Tensor) else x
+        return backend.asarray(np.asarray(index), device=backend.device_of(data))
+    return index
 
 
 def gather(x: Array, dim: int, index: Any) -> Array:
     """``y[i][j] = x[index[i][j]][j]`` for ``dim = 0``, likewise along other axes."""
-    index = index.data if isinstance(index, Tensor) else index
+    index = _beside(x, index)
     xp, dim = module_of(index), _axis(dim, x.ndim)
     mesh = [
         xp.arange(n).reshape([-1 if j == i else 1 for j in range(index.ndim)])

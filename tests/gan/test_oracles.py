@@ -37,11 +37,12 @@ def dirac(theta=0.0, psi=0.0, **options):
     return Minimax(Point(theta), Slope(psi), latent_dim=1, **options)
 
 
-ZERO = mg.Tensor(np.zeros((1, 1)))
+def zero():
+    return mg.Tensor(np.zeros((1, 1)))
 
 
-def at(game, real=ZERO, noise=ZERO):
-    return oracles.eigenvalues(game, real, noise)
+def at(game, real=None, noise=None):
+    return oracles.eigenvalues(game, zero() if real is None else real, noise or zero())
 
 
 # ------------------------------------------------------------------------------------- densities
@@ -212,7 +213,7 @@ def test_the_gradient_field_is_minus_the_gradients():
     """L_G = -log σ(ψθ), L_D = softplus(-ψ·0) + softplus(ψθ): the two slopes by hand."""
     theta, psi = 0.7, -1.2
     sigma = 1 / (1 + math.exp(-theta * psi))
-    field = oracles.gradient_field(dirac(theta, psi), ZERO, ZERO)
+    field = oracles.gradient_field(dirac(theta, psi), zero(), zero())
     np.testing.assert_allclose(field, [psi * (1 - sigma), -theta * sigma], rtol=1e-12)
 
 

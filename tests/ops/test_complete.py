@@ -42,6 +42,7 @@ def differentiated() -> dict[int, set[int]]:
     return result
 
 
+@pytest.mark.numpy_only
 def test_every_rule_has_a_gradient_test():
     covered = differentiated()
     missing = [

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, basic_indices
-from numeric import Case, Contract, every
+from numeric import Case, Contract, beside, every
 
 import minigan as mg
 from minigan import ops
@@ -35,7 +35,7 @@ def scattered(shape, index):
             out[target] += value
         return out
 
-    return lambda x: scatter_(x, shape=shape, index=np.array(index)), formula
+    return lambda x: scatter_(x, shape=shape, index=beside(x, np.array(index))), formula
 
 
 def padded(pad, **settings):
