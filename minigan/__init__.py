@@ -14,7 +14,7 @@ The house, from the ground up: ``backend`` (NumPy or CuPy), ``random``, ``tensor
 ``plot`` (figures), ``runs`` and ``cli`` (the command).
 """
 
-from . import check, data, gan, metrics, nn, optim, plot, profiler, zoo
+from . import check, cuda, data, gan, metrics, nn, optim, plot, profiler, zoo
 from .autograd import enable_grad, grad, is_grad_enabled, no_grad
 from .backend import (
     DeviceError,

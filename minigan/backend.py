@@ -13,6 +13,8 @@ import importlib
 import math
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -197,12 +199,20 @@ def asarray(data: Any, dtype: Any = None, device: str | None = None) -> Array:
         if array.dtype.kind not in "biufc":
             raise TypeError(f"expected numbers to make a tensor of, got {_describe(data)}")
         device = device or default_device()
-    kind, _, index = check_device(device).partition(":")
+    with on(device) as xp:
+        return to_host(array) if xp is np else xp.asarray(array)
+
+
+@contextmanager
+def on(device: str | None) -> Iterator[Any]:
+    """The library that makes arrays on ``device`` (default: the default one), set to that GPU."""
+    kind, _, index = check_device(device or default_device()).partition(":")
     if kind == "cpu":
-        return to_host(array)
-    cupy = _load_cupy()
-    with cupy.cuda.Device(int(index or 0)):
-        return cupy.asarray(array)
+        yield np
+    else:
+        cupy = _load_cupy()
+        with cupy.cuda.Device(int(index or 0)):
+            yield cupy
 
 
 def to_host(array: Array) -> np.ndarray:

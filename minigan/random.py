@@ -13,7 +13,7 @@ import math
 import secrets
 from typing import Any
 
-from . import backend
+from . import replay
 from .backend import Array, float32, float64, np
 
 __all__ = [
@@ -97,7 +97,11 @@ def uniform(shape: tuple[int, ...], dtype: Any = float32, device: str | None = N
     As many leading bits of the generator's words as the dtype's fraction holds, times their unit:
     every result is a multiple of 2⁻²⁴ (float32, two to a word) or 2⁻⁵³ (float64).
     """
-    return backend.asarray(_uniform(math.prod(shape), dtype).reshape(shape), device=device)
+
+    def draw() -> np.ndarray:
+        return _uniform(math.prod(shape), dtype).reshape(shape)
+
+    return replay.sent(draw, shape, dtype, device)
 
 
 def standard_normal(
@@ -109,13 +113,17 @@ def standard_normal(
     Muller 1958). Unlike rejection, it uses a number of words that is known beforehand.
     """
     n = math.prod(shape)
-    pairs = _uniform(n + n % 2, dtype).reshape(-1, 2)
-    radius, angle = pairs[:, 0], pairs[:, 1]
-    radius = np.sqrt(-2 * np.log(1 - radius))
-    angle = angle * (2 * math.pi)
-    pairs[:, 0] = radius * np.cos(angle)
-    pairs[:, 1] = radius * np.sin(angle)
-    return backend.asarray(pairs.reshape(-1)[:n].reshape(shape), device=device)
+
+    def draw() -> np.ndarray:
+        pairs = _uniform(n + n % 2, dtype).reshape(-1, 2)
+        radius, angle = pairs[:, 0], pairs[:, 1]
+        radius = np.sqrt(-2 * np.log(1 - radius))
+        angle = angle * (2 * math.pi)
+        pairs[:, 0] = radius * np.cos(angle)
+        pairs[:, 1] = radius * np.sin(angle)
+        return pairs.reshape(-1)[:n].reshape(shape)
+
+    return replay.sent(draw, shape, dtype, device)
 
 
 def _uniform(n: int, dtype: Any) -> np.ndarray:

@@ -49,6 +49,10 @@ class Recording:
         self._tasks.append((task, self._host[here].view(dtype)))
         return self.words[here].view(dtype)
 
+    def add_array(self, task: Callable[[], Any], home: Array) -> None:
+        """Send what ``task`` gives to ``home`` before each replay."""
+        self._tasks.append((lambda: home.set(task()), self._host[:0]))
+
     def renew(self) -> None:
         """Do every task, and send what they give to the device."""
         for task, home in self._tasks:
@@ -84,13 +88,26 @@ def each_step(task: Callable[[], Any]) -> None:
 def numbers(
     task: Callable[[], Sequence[float]], count: int, like: Array, dtype: Any = float64
 ) -> Array:
-    """The ``count`` numbers that ``task`` gives, as an array beside ``like``.
+    """The ``count`` numbers that ``task`` gives, where ``like`` is.
 
-    float64 or uint64. In a recorded step the array is filled anew before every replay.
+    As they are on the CPU; on a GPU as an array of float64 (or uint64), which is filled anew before
+    every replay of a recorded step.
     """
     if _recording is not None:
         return _recording.add(task, count, dtype)
-    return backend.asarray(np.array(task(), dtype), device=backend.device_of(like))
+    values = task()
+    if backend.module_of(like) is np:
+        return values
+    return backend.asarray(np.array(values, dtype), device=backend.device_of(like))
+
+
+def sent(task: Callable[[], Any], shape: tuple[int, ...], dtype: Any, device: str | None) -> Array:
+    """The host array that ``task`` gives, on the device; anew before every replay."""
+    if _recording is None or device == "cpu":
+        return backend.asarray(task(), device=device or "cpu")
+    home = backend.module_of(_recording.words).empty(shape, dtype)
+    _recording.add_array(task, home)
+    return home
 
 
 class Later:

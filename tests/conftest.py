@@ -22,7 +22,7 @@ ON_DEVICES = ("ops/", "nn/", "gan/", "test_optim.py", "test_tensor.py")
 
 
 def pytest_generate_tests(metafunc):
-    """Run the tests of ``ON_DEVICES`` with NumPy and the stand-in for CuPy; ``-m gpu``: with CuPy."""
+    """Run the tests of ``ON_DEVICES`` with NumPy and CuPy's stand-in; ``-m gpu``: with CuPy."""
     file = Path(metafunc.definition.path).relative_to(HERE).as_posix()
     if file.startswith(ON_DEVICES) and not metafunc.definition.get_closest_marker("numpy_only"):
         devices = ["numpy", "standin"]

@@ -27,10 +27,9 @@ class EMA:
     def update(self) -> None:
         """Move the average one step towards the network as it is now."""
         averages, now = self.module.state_dict(), self.network.state_dict()
-        rates = replay.numbers(self._next_rates, 2, next(iter(now.values())).data)
+        keep, follow = replay.numbers(self._next_rates, 2, next(iter(now.values())).data)
         for name, average in averages.items():
             if average.dtype.kind == "f":
-                keep, follow = rates.astype(average.dtype)
                 average.data *= keep
                 average.data += follow * now[name].data
             else:

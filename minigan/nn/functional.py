@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .. import backend, ops, random
+from .. import ops, random
 from ..ops import (
     conv1d,
     conv2d,
@@ -100,8 +100,8 @@ def _drop(x: Tensor, p: float, training: bool, shape: tuple[int, ...]) -> Tensor
         raise ValueError(f"a dropout probability lies in [0, 1], got {p}")
     if not training or p == 0:
         return x
-    keep = (random.uniform(shape) >= p) / max(1 - p, 1e-30)
-    return x * backend.asarray(keep, x.dtype, x.device)
+    keep = random.uniform(shape, device=x.device) >= p
+    return x * (keep / max(1 - p, 1e-30)).astype(x.dtype)
 
 
 # ----------------------------------------------------------------------------------- normalisation

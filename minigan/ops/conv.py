@@ -175,7 +175,7 @@ def _conv_transpose2d(
     for v in phases[0]:
         for h in phases[1]:
             seen = padded[:, low[0] + v.first : low[0] + v.end, low[1] + h.first : low[1] + h.end]
-            windows = _windows(seen, (v.count, h.count), (1, 1), (v.step, h.step))
+            windows = _windows(seen, (v.meeting, h.meeting), (1, 1), (v.step, h.step))
             part = kernel[:, :, v.taps, h.taps].transpose(0, 2, 3, 1, 4)
             matrix = part.reshape(groups, -1, c)
             _correlate(windows, matrix, b, y[:, v.outputs, h.outputs])
@@ -187,7 +187,7 @@ class _Phase(NamedTuple):
 
     outputs: slice
     taps: slice  # in the order in which they meet x, so backwards
-    count: int  # of the taps
+    meeting: int  # how many taps that are
     first: int  # the first of x that is met
     end: int  # one past the last
     step: int  # between the places in x that two neighbouring taps meet

@@ -10,23 +10,24 @@ from ..tensor import Tensor
 from .shape import _sizes
 
 
-def _new(host: np.ndarray, device: str | None, requires_grad: bool) -> Tensor:
-    device = device or backend.default_device()
-    return Tensor(backend.asarray(host, device=device), requires_grad)
+def _new(host: np.ndarray, device: str | None) -> Tensor:
+    return Tensor(backend.asarray(host, device=device or backend.default_device()))
 
 
 def zeros(
     *size: Any, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of zeros of the given size."""
-    return _new(np.zeros(_sizes(size), dtype), device, requires_grad)
+    with backend.on(device) as xp:
+        return Tensor(xp.zeros(_sizes(size), dtype), requires_grad)
 
 
 def ones(
     *size: Any, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of ones of the given size."""
-    return _new(np.ones(_sizes(size), dtype), device, requires_grad)
+    with backend.on(device) as xp:
+        return Tensor(xp.ones(_sizes(size), dtype), requires_grad)
 
 
 def full(
@@ -38,7 +39,8 @@ def full(
 ) -> Tensor:
     """A tensor filled with one value: float32 for a float, int64 for an integer."""
     dtype = dtype or ("float32" if isinstance(fill_value, float) else None)
-    return _new(np.full(size, fill_value, dtype), device, requires_grad)
+    with backend.on(device) as xp:
+        return Tensor(xp.full(size, fill_value, dtype), requires_grad)
 
 
 def zeros_like(x: Tensor) -> Tensor:
@@ -53,34 +55,37 @@ def ones_like(x: Tensor) -> Tensor:
 
 def eye(n: int, m: int | None = None, dtype: Any = "float32", device: str | None = None) -> Tensor:
     """The (n, m) matrix with ones on the diagonal; m = n if left out."""
-    return _new(np.eye(n, m, dtype=dtype), device, False)
+    with backend.on(device) as xp:
+        return Tensor(xp.eye(n, m, dtype=dtype))
 
 
 def arange(*bounds: float, dtype: Any = None, device: str | None = None) -> Tensor:
     """``arange(end)``, ``arange(start, end[, step])``: int64, or float32 if a bound is a float."""
     dtype = dtype or ("float32" if any(isinstance(b, float) for b in bounds) else "int64")
-    return _new(np.arange(*bounds).astype(dtype), device, False)  # steps are rounded only once
+    return _new(np.arange(*bounds).astype(dtype), device)  # steps are rounded only once
 
 
 def linspace(
     start: float, end: float, steps: int, dtype: Any = "float32", device: str | None = None
 ) -> Tensor:
     """``steps`` numbers from start to end, both included, evenly spaced."""
-    return _new(np.linspace(start, end, steps, dtype=dtype), device, False)
+    return _new(np.linspace(start, end, steps, dtype=dtype), device)
 
 
 def randn(
     *size: Any, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """Independent draws from the normal distribution N(0, 1)."""
-    return _new(random.standard_normal(_sizes(size), dtype), device, requires_grad)
+    device = device or backend.default_device()
+    return Tensor(random.standard_normal(_sizes(size), dtype, device), requires_grad)
 
 
 def rand(
     *size: Any, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """Independent draws from the uniform distribution on [0, 1)."""
-    return _new(random.uniform(_sizes(size), dtype), device, requires_grad)
+    device = device or backend.default_device()
+    return Tensor(random.uniform(_sizes(size), dtype, device), requires_grad)
 
 
 def randn_like(x: Tensor) -> Tensor:
@@ -95,9 +100,9 @@ def rand_like(x: Tensor) -> Tensor:
 
 def randint(low: int, high: int, size: tuple[int, ...], device: str | None = None) -> Tensor:
     """Independent draws from the integers low to high - 1; int64."""
-    return _new(random.integers(low, high, size), device, False)
+    return _new(random.integers(low, high, size), device)
 
 
 def randperm(n: int, device: str | None = None) -> Tensor:
     """The integers 0 to n - 1 in random order; int64."""
-    return _new(random.permutation(n), device, False)
+    return _new(random.permutation(n), device)

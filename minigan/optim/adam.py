@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..backend import Array, module_of
+from ..backend import Array, module_of, np
 from .optimizer import Optimizer, check_at_least_0, direction, lerp
 
 __all__ = ["Adam", "AdamW"]
@@ -42,6 +42,7 @@ class Adam(Optimizer):
     """
 
     averages = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+    number_of_rates = 4
     decoupled = False  # AdamW: weight decay apart from the gradient
 
     def __init__(
@@ -73,10 +74,15 @@ class Adam(Optimizer):
     def _averages(self, group: dict[str, Any]) -> tuple[str, ...]:
         return self.averages if group["amsgrad"] else self.averages[:2]
 
+    def _rates(self, group: dict[str, Any], t: int) -> tuple[float, ...]:
+        lr, (beta1, beta2) = group["lr"], group["betas"]
+        shrink = 1 - lr * group["weight_decay"]
+        return -lr / (1 - beta1**t), math.sqrt(1 - beta2**t), shrink, t % 128 == 0
+
     def _update(
         self,
         group: dict[str, Any],
-        t: int,
+        rates: Sequence[Any],
         p: Array,
         g: Array,
         averages: Sequence[Array],
@@ -84,11 +90,11 @@ class Adam(Optimizer):
         b: Array,
     ) -> None:
         xp = module_of(p)
-        lr, (beta1, beta2), eps = group["lr"], group["betas"], group["eps"]
+        (beta1, beta2), eps, decay = group["betas"], group["eps"], group["weight_decay"]
+        pace, correction, shrink, flush = rates
         m, v, *v_max = averages
-        decay = group["weight_decay"]
         if self.decoupled and decay:
-            p *= 1 - lr * decay
+            p *= shrink
             decay = 0
         g = direction(p, g, group["maximize"], decay, a, b)
 
@@ -103,17 +109,17 @@ class Adam(Optimizer):
             v = xp.maximum(v_max[0], v, out=v_max[0])
 
         root = xp.sqrt(v, out=b)  # root = sqrt(v / (1 - beta2ᵗ)) + eps
-        root /= math.sqrt(1 - beta2**t)
+        root /= correction
         root += eps
 
-        xp.multiply(m, -lr / (1 - beta1**t), out=a)  # p = p - lr m / (1 - beta1ᵗ) / root
+        xp.multiply(m, pace, out=a)  # p = p - lr m / (1 - beta1ᵗ) / root
         p += xp.divide(a, root, out=a)
 
-        if t % 128 == 0 and eps > 1e-12:
+        if xp is np and flush and eps > 1e-12:
             # Where gradients stay 0, m and v fade below the smallest normal number (1e-38), and
             # with such many CPUs compute slowly. Beside an eps of ordinary size they are nothing.
             for average in averages:
-                average *= xp.abs(average) >= xp.finfo(average.dtype).tiny
+                average *= np.abs(average) >= np.finfo(average.dtype).tiny
 
 
 class AdamW(Adam):

@@ -96,24 +96,26 @@ class Flat:
         for home, g in strays:
             home[...] = g
 
-    def runs(self, count: bool) -> list[tuple[int, int, int]]:
-        """(start, stop, step number): neighbours with a gradient and equal step counts, as one.
+    def runs(self) -> list[tuple[int, int]]:
+        """(first, end): neighbouring parameters with a gradient and equal step counts, as one.
 
-        Counts the step, if ``count``. Usually there is one run: everything.
+        Usually there is one run: everything.
         """
-        found: list[tuple[int, int, int]] = []
-        for i, (p, (start, stop)) in enumerate(
-            zip(self.params, pairwise(self.bounds), strict=True)
-        ):
+        found: list[tuple[int, int]] = []
+        for i, p in enumerate(self.params):
             if p.grad is None:
                 continue
-            t = self.steps[i] + 1
-            if count:
-                self.steps[i] = t
-            if found and found[-1][1] == start and found[-1][2] == t:
-                start = found.pop()[0]
-            found.append((start, stop, t))
+            first = i
+            if found and found[-1][1] == i and self.steps[i - 1] == self.steps[i]:
+                first = found.pop()[0]
+            found.append((first, i + 1))
         return found
+
+    def count(self, first: int, end: int) -> int:
+        """Count a step of a run's parameters; gives its number."""
+        t = self.steps[first] + 1
+        self.steps[first:end] = [t] * (end - first)
+        return t
 
 
 def kind(array: Array) -> tuple[Any, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from .. import backend
+from .. import backend, replay
 from ..autograd import enable_grad
 from ..backend import Array, device_of, module_of
 from ..tensor import Tensor, next_order
@@ -17,7 +17,8 @@ BLOCK = 1 << 17  # elements updated at a time: all that an update touches stays 
 class Optimizer:
     """Changes parameters so that the loss falls (or, with ``maximize``, rises).
 
-    A subclass names its averages in ``averages`` and computes one update in ``_update``.
+    A subclass names its averages in ``averages``, says in ``_rates`` what changes from step to
+    step, and computes one update in ``_update``.
 
     Parameters
     ----------
@@ -41,6 +42,7 @@ class Optimizer:
 
     averages: tuple[str, ...] = ()  # the arrays kept per parameter, by PyTorch's names
     counts_steps = True  # whether the state has a "step"
+    number_of_rates = 1
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         if isinstance(params, (Tensor, set, frozenset)):
@@ -129,13 +131,15 @@ class Optimizer:
         for group, flats in zip(self.param_groups, self._flats, strict=True):
             names = self._averages(group)
             for flat in flats:
-                for start, stop, t in flat.runs(count=self.counts_steps or bool(names)):
+                for first, end in flat.runs():
+                    rates = self._rates_of(group, flat, first, end)
+                    start, stop = flat.bounds[first], flat.bounds[end]
                     size = BLOCK if device_of(flat.data) == "cpu" else max(stop - start, 1)
                     for a in range(start, stop, size):
                         block = slice(a, min(a + size, stop))
                         averages = [flat.average(name)[block] for name in names]
                         self._update(
-                            group, t, flat.data[block], flat.grad[block], averages,
+                            group, rates, flat.data[block], flat.grad[block], averages,
                             *flat.scratch(block.stop - a),
                         )  # fmt: skip
         now = next_order()
@@ -153,20 +157,35 @@ class Optimizer:
         """Those of ``self.averages`` that the group's settings need."""
         return self.averages
 
+    def _rates_of(self, group: dict[str, Any], flat: Flat, first: int, end: int) -> Sequence[Any]:
+        """Count the step of a run, and what :meth:`_rates` says of it, where the parameters are."""
+        counts = self.counts_steps or bool(self._averages(group))
+
+        def rates() -> tuple[float, ...]:
+            return self._rates(group, flat.count(first, end) if counts else 1)
+
+        found = replay.numbers(rates, self.number_of_rates, flat.data)
+        return found if isinstance(found, tuple) else list(found.astype(flat.data.dtype))
+
+    def _rates(self, group: dict[str, Any], t: int) -> tuple[float, ...]:
+        """The numbers in step t (from 1) of the rule that change from step to step."""
+        raise NotImplementedError
+
     def _update(
         self,
         group: dict[str, Any],
-        t: int,
+        rates: Sequence[Any],
         p: Array,
         g: Array,
         averages: Sequence[Array],
         a: Array,
         b: Array,
     ) -> None:
-        """Step number ``t`` (from 1) of parameters ``p`` with gradients ``g``, both 1-D.
+        """A step of parameters ``p`` with gradients ``g``, both 1-D.
 
-        ``p`` and the ``averages`` (zero at t = 1) are changed in place, ``g`` is not; ``a`` and
-        ``b`` are scratch space. Each element's result must depend on that element alone.
+        ``rates`` are those of :meth:`_rates`. ``p`` and the ``averages`` (zero at first) are
+        changed in place, ``g`` is not; ``a`` and ``b`` are scratch space. Each element's result
+        must depend on that element alone.
         """
         raise NotImplementedError
 

@@ -76,10 +76,13 @@ class RMSprop(Optimizer):
         needed += ["grad_avg"] if group["centered"] else []
         return tuple(needed)
 
+    def _rates(self, group: dict[str, Any], t: int) -> tuple[float, ...]:
+        return (-group["lr"],)
+
     def _update(
         self,
         group: dict[str, Any],
-        t: int,
+        rates: Sequence[Any],
         p: Array,
         g: Array,
         averages: Sequence[Array],
@@ -87,7 +90,7 @@ class RMSprop(Optimizer):
         b: Array,
     ) -> None:
         xp = module_of(p)
-        lr, alpha, mu = group["lr"], group["alpha"], group["momentum"]
+        (pace,), alpha, mu = rates, group["alpha"], group["momentum"]
         v, *others = averages
         g = direction(p, g, group["maximize"], group["weight_decay"], a, b)
 
@@ -110,7 +113,7 @@ class RMSprop(Optimizer):
             momentum = others[0]
             momentum *= mu
             momentum += xp.divide(g, root, out=b)
-            p += xp.multiply(momentum, -lr, out=b)
+            p += xp.multiply(momentum, pace, out=b)
         else:
-            xp.multiply(g, -lr, out=a)
+            xp.multiply(g, pace, out=a)
             p += xp.divide(a, root, out=a)

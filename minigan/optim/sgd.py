@@ -39,6 +39,7 @@ class SGD(Optimizer):
 
     averages = ("momentum_buffer",)
     counts_steps = False
+    number_of_rates = 3
 
     def __init__(
         self,
@@ -72,10 +73,14 @@ class SGD(Optimizer):
     def _averages(self, group: dict[str, Any]) -> tuple[str, ...]:
         return self.averages if group["momentum"] else ()
 
+    def _rates(self, group: dict[str, Any], t: int) -> tuple[float, ...]:
+        keep, add = (0.0, 1.0) if t == 1 else (group["momentum"], 1 - group["dampening"])
+        return -group["lr"], keep, add
+
     def _update(
         self,
         group: dict[str, Any],
-        t: int,
+        rates: Sequence[Any],
         p: Array,
         g: Array,
         averages: Sequence[Array],
@@ -83,18 +88,15 @@ class SGD(Optimizer):
         b: Array,
     ) -> None:
         xp = module_of(p)
-        mu = group["momentum"]
+        mu, (pace, keep, add) = group["momentum"], rates
         g = direction(p, g, group["maximize"], group["weight_decay"], a, b)
         if mu:
             (momentum,) = averages
-            if t == 1:
-                momentum[...] = g
-            else:
-                momentum *= mu
-                momentum += xp.multiply(g, 1 - group["dampening"], out=b)
+            momentum *= keep
+            momentum += xp.multiply(g, add, out=b)
             if group["nesterov"]:
                 xp.multiply(momentum, mu, out=b)
                 g = xp.add(g, b, out=a)
             else:
                 g = momentum
-        p += xp.multiply(g, -group["lr"], out=b)
+        p += xp.multiply(g, pace, out=b)

@@ -235,7 +235,7 @@ def test_the_jacobian_is_the_derivative_of_the_field(objective, penalties, rng):
     columns, h = [], 1e-5
     for p in weights:
         for i in np.ndindex(p.shape):
-            start = p.data[i]
+            start = p.data[i].item()
             ends = []
             for end in (start + h, start - h):
                 p.data[i] = end

@@ -150,6 +150,7 @@ def test_to_by_position(targets):
     assert nn.Linear(2, 2).to(*targets).weight.dtype == np.float64
 
 
+@pytest.mark.numpy_only
 def test_to_where_it_is_changes_nothing():
     layer = nn.Linear(2, 2)
     layer(mg.ones(1, 2)).sum().backward()
@@ -257,6 +258,7 @@ def test_errors_name_the_layer_and_its_place():
     ],
     ids=lambda v: type(v).__name__ if isinstance(v, nn.Module) else "",
 )
+@pytest.mark.numpy_only
 def test_every_layer_says_what_it_expected_and_what_came(layer, shape, expected):
     with pytest.raises(nn.LayerError) as error:
         nn.Sequential(nn.Identity(), layer)(mg.ones(shape))
