@@ -12,6 +12,7 @@ import pytest
 
 import minigan as mg
 from minigan import Tensor
+from minigan.backend import module_of
 
 
 def check_gradients(
@@ -100,7 +101,8 @@ class Case(NamedTuple):
 
 def beside(x: Tensor | np.ndarray, array: np.ndarray) -> np.ndarray:
     """The array on the device of ``x``, for those operands that are neither inputs nor numbers."""
-    return array if isinstance(x, np.ndarray) else Tensor(array).data
+    x = x.data if isinstance(x, Tensor) else x
+    return array if module_of(x) is np else Tensor(array).data
 
 
 def every(cases: list[Case]):

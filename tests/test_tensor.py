@@ -636,6 +636,7 @@ def test_a_dead_graph_is_freed_by_reference_counting_alone(use, collector_off):
 
 
 @pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.numpy_only
 def test_a_chain_of_50_000_operations(create_graph, collector_off):
     """No recursion: neither to sort, nor to walk back, nor to free."""
     start = time.perf_counter()
