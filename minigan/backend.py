@@ -108,6 +108,8 @@ def _load_cupy() -> Any:
     """CuPy, once it has proved that it can compute; else a ``DeviceError`` that says what to do."""
     try:
         cupy = importlib.import_module("cupy")
+        if cupy.ndarray in array_types:
+            return cupy
     except ImportError:
         raise DeviceError(
             "device 'cuda' needs CuPy, which is not installed: pip install 'minigan[cuda12]' "
@@ -184,8 +186,8 @@ def asarray(data: Any, dtype: Any = None, device: str | None = None) -> Array:
 
     The one function that uploads. Python floats become float32, ints int64; arrays keep theirs.
     """
-    if isinstance(data, np.generic):  # a number with a dtype, which is nowhere yet
-        data, device = np.asarray(data), device or default_device()
+    if isinstance(data, np.generic):
+        data = np.asarray(data)  # a NumPy scalar is an array without axes
     if is_array(data):
         array = data if dtype is None else data.astype(dtype, copy=False)
         if device is None:

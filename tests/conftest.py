@@ -63,7 +63,7 @@ def _uploading(init):
     """``Tensor(array)`` in a test puts the array on the device; the library has to ask for it."""
 
     def uploading(self, data, requires_grad=False):
-        if isinstance(data, np.ndarray):
+        if isinstance(data, (np.ndarray, np.generic)):
             frame = sys._getframe(1)
             while frame.f_code.co_name == "__init__":  # a Parameter's
                 frame = frame.f_back
