@@ -264,7 +264,7 @@ def tensor(
     TypeError
         If ``data`` does not hold numbers, or ``requires_grad`` is asked for integers.
     """
-    array = data.data if isinstance(data, Tensor) else data
     if not isinstance(data, Tensor):
         device = device or backend.default_device()
-    return Tensor(module_of(array).array(backend.asarray(array, dtype, device)), requires_grad)
+    array = backend.asarray(data.data if isinstance(data, Tensor) else data, dtype, device)
+    return Tensor(module_of(array).array(array), requires_grad)
