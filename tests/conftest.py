@@ -1,20 +1,80 @@
-"""Settings shared by all tests."""
+"""Settings shared by all tests, and the devices that they run on."""
+
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+import standin
 from hypothesis import settings
 
 import minigan as mg
+from minigan import backend
 
 settings.register_profile("minigan", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("minigan")
 
+HERE = Path(__file__).parent
+ON_EVERY_DEVICE = {"ops", "nn", "gan", "test_tensor.py", "test_optim.py", "test_zoo.py"}
+
+
+def pytest_generate_tests(metafunc):
+    """The library's own tests run on NumPy and on the stand-in; with ``-m gpu``, on CuPy too."""
+    place = Path(metafunc.definition.path).relative_to(HERE).parts[0]
+    marks = {mark.name for mark in metafunc.definition.iter_markers()}
+    if place in ON_EVERY_DEVICE and not marks & {"host", "slow", "parity"}:
+        devices = ["numpy", "standin"]
+        if "gpu" in metafunc.config.option.markexpr:
+            devices.append(pytest.param("cupy", marks=pytest.mark.gpu))
+        metafunc.parametrize("device", devices, indirect=True)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Tests for a GPU are skipped where there is none."""
+    wanting = [item for item in items if item.get_closest_marker("gpu")]
+    if wanting and not mg.cuda_is_available():
+        for item in wanting:
+            item.add_marker(pytest.mark.skip(reason="needs a GPU and CuPy"))
+
 
 @pytest.fixture(autouse=True)
-def seed():
-    """Every test starts with the same random numbers and on the CPU."""
+def device(request, monkeypatch):
+    """What the test computes on. Every test starts with the same random numbers."""
+    library = getattr(request, "param", "numpy")
     mg.manual_seed(0)
+    if library == "numpy":
+        mg.set_default_device("cpu")
+        yield library
+        return
+    # What a test makes a tensor of is put on the device, and what it looks at is fetched.
+    # The library has to do either by name.
+    monkeypatch.setattr(backend, "array_types", backend.array_types)
+    monkeypatch.setattr(mg.Tensor, "__init__", _uploading(mg.Tensor.__init__))
+    if library == "cupy":
+        cupy = pytest.importorskip("cupy")
+        monkeypatch.setattr(cupy.ndarray, "__array__", lambda a, *_, **__: a.get(), raising=False)
+        mg.set_default_device("cuda")
+        yield library
+    else:
+        with standin.installed(), standin.held_to_them("minigan", uploader="minigan.backend"):
+            mg.set_default_device("cuda")
+            yield library
+    for kind in set(backend.array_types) - {np.ndarray}:
+        del backend.array_types[kind]
     mg.set_default_device("cpu")
+
+
+def _uploading(init):
+    def __init__(self, data, requires_grad=False):
+        if isinstance(data, (np.ndarray, np.generic)):
+            frame = sys._getframe(1)
+            if type(self) is mg.nn.Parameter and frame.f_code.co_name == "__init__":
+                frame = frame.f_back
+            if not frame.f_globals["__name__"].startswith("minigan"):
+                data = backend.asarray(data, device="cuda")
+        init(self, data, requires_grad)
+
+    return __init__
 
 
 @pytest.fixture

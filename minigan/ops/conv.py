@@ -176,7 +176,7 @@ def _conv_transpose2d(
         for h in phases[1]:
             seen = padded[:, low[0] + v.first : low[0] + v.end, low[1] + h.first : low[1] + h.end]
             windows = _windows(seen, (len(v.taps), len(h.taps)), (1, 1), (v.step, h.step))
-            part = kernel[:, :, v.taps][:, :, :, h.taps].transpose(0, 2, 3, 1, 4)
+            part = kernel[:, :, v.span, h.span].transpose(0, 2, 3, 1, 4)
             matrix = part.reshape(groups, -1, c)
             _correlate(windows, matrix, b, y[:, v.outputs, h.outputs])
     return y.transpose(0, 3, 1, 2)
@@ -190,6 +190,13 @@ class _Phase(NamedTuple):
     first: int  # the first of x that is met
     end: int  # one past the last
     step: int  # between the places in x that two neighbouring taps meet
+
+    @property
+    def span(self) -> slice:
+        """The taps, which are evenly spaced, as a slice: a list would be sent to a GPU."""
+        by = self.taps[1] - self.taps[0] if len(self.taps) > 1 else -1
+        end = self.taps[-1] + by
+        return slice(self.taps[0], end if end >= 0 else None, by)
 
 
 def _phases(size: int, k: int, s: int, p: int, d: int) -> list[_Phase]:

@@ -9,6 +9,9 @@ edges of ``clamp`` pass the gradient, ``maximum`` and ``minimum`` share ties equ
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 from .. import backend
 from ..autograd import op
 from ..backend import Array, module_of
@@ -69,9 +72,15 @@ def _pow_base_rule(g, y, a, b):
     return g * where(b == 0, 0.0, b * pow(a, where(b == 0, 1.0, b - 1)))
 
 
+def _pow_exponent_rule(g, y, a, b):  # 0^b is flat in b
+    if isinstance(a, (int, float)):
+        return g * (y * (math.log(a) if a > 0 else 0.0 if a == 0 else math.nan))
+    return g * y * log(where(a == 0, 1.0, a))
+
+
 @op(
     _pow_base_rule,
-    lambda g, y, a, b: g * y * log(where(a == 0, 1.0, a)),  # 0^b is flat in b
+    _pow_exponent_rule,
     latex=r"\bar a = \bar y\, b\, a^{b-1}, \quad \bar b = \bar y\, y \ln a",
 )
 def pow(a: Array, b: Array) -> Array:
@@ -214,6 +223,11 @@ def clamp(x: Array, min: float | None = None, max: float | None = None) -> Array
     return clamp_(x, min=min, max=max)
 
 
+def _library(a: Any, b: Any) -> Any:
+    """What computes with both, of which one may be a number."""
+    return module_of(b if isinstance(a, (int, float)) else a)
+
+
 @op(
     lambda g, y, a, b: g * (a > b) + 0.5 * g * (a == b),
     lambda g, y, a, b: g * (b > a) + 0.5 * g * (a == b),
@@ -221,7 +235,7 @@ def clamp(x: Array, min: float | None = None, max: float | None = None) -> Array
 )
 def maximum(a: Array, b: Array) -> Array:
     """The larger of a and b, element by element."""
-    return module_of(a).maximum(a, b)
+    return _library(a, b).maximum(a, b)
 
 
 @op(
@@ -231,7 +245,7 @@ def maximum(a: Array, b: Array) -> Array:
 )
 def minimum(a: Array, b: Array) -> Array:
     """The smaller of a and b, element by element."""
-    return module_of(a).minimum(a, b)
+    return _library(a, b).minimum(a, b)
 
 
 @op(

@@ -157,20 +157,23 @@ def scatter_(x: Array, *, shape: tuple[int, ...], index: Any, once: bool = False
 
 def getitem(x: Array, index: Any) -> Array:
     """``x[index]`` as in NumPy: slices, integers, lists, integer tensors, masks, None, ``...``."""
-    xp = module_of(x.data if isinstance(x, Tensor) else x)
+    alone = not isinstance(index, tuple)
+    parts = tuple(_beside(x, i) for i in ((index,) if alone else index))
+    return index_(x, index=parts[0] if alone else parts)
 
-    def plain(i: Any) -> Any:
-        if isinstance(i, Tensor):
-            return i.data
-        return xp.asarray(i) if isinstance(i, (list, np.ndarray)) else i
 
-    index = tuple(plain(i) for i in index) if isinstance(index, tuple) else plain(index)
-    return index_(x, index=index)
+def _beside(x: Any, index: Any) -> Any:
+    """A part of an index for ``x``, on x's device if it is an array."""
+    if isinstance(index, Tensor):
+        return index.data
+    if not isinstance(index, (list, np.ndarray)):
+        return index
+    return backend.asarray(index, device=backend.device_of(x.data if isinstance(x, Tensor) else x))
 
 
 def gather(x: Array, dim: int, index: Any) -> Array:
     """``y[i][j] = x[index[i][j]][j]`` for ``dim = 0``, likewise along other axes."""
-    index = index.data if isinstance(index, Tensor) else index
+    index = _beside(x, index)
     xp, dim = module_of(index), _axis(dim, x.ndim)
     mesh = [
         xp.arange(n).reshape([-1 if j == i else 1 for j in range(index.ndim)])
