@@ -66,14 +66,17 @@ def op(
                     break
             else:
                 return forward(*inputs, **settings)
-            arrays, required = [], False
+            arrays, required, ready = [], False, True
             for x in inputs:
                 if isinstance(x, Tensor):
                     arrays.append(x.data)
                     if x.requires_grad:
                         required = True
+                elif type(x) in _READY:
+                    arrays.append(x)
                 else:
-                    arrays.append(x if type(x) in _READY else _constant(x))
+                    arrays.append(_constant(x))
+                    ready = False
             try:  # passing on an empty ** would take a tenth of the time
                 data = record.forward(*arrays, **settings) if settings else record.forward(*arrays)
             except (ValueError, TypeError) as error:
@@ -88,6 +91,11 @@ def op(
             out.order = out.changed = next_order()
             if required and floating and _recording:
                 out.requires_grad = True
+                if not ready:  # a NumPy scalar in a rule would widen its gradient to float64
+                    inputs = tuple(
+                        x if isinstance(x, Tensor) else a
+                        for x, a in zip(inputs, arrays, strict=True)
+                    )
                 out.op, out.inputs, out.settings = record, inputs, settings
             else:
                 out.requires_grad = False

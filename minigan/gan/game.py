@@ -369,7 +369,7 @@ class Minimax(Players):
         """Raise :class:`Diverged` if a weight of either network is NaN or infinite."""
         for name, network in (("generator", self.generator), ("discriminator", self.discriminator)):
             for path, p in network.state_dict().items():
-                if not bool(isfinite(p).data.all()):
+                if not isfinite(p).data.all().item():
                     raise Diverged(
                         f"{path} of the {name} became NaN or infinite by step {self.step} (epoch "
                         f"{self.epoch}): try a smaller learning rate"

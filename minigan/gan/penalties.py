@@ -135,7 +135,7 @@ class DRAGAN(GradientPenalty):
     name = "dragan"
 
     def points(self, real: Tensor, fake: Tensor) -> Tensor:
-        spread = 0.5 * float(real.data.std())
+        spread = 0.5 * real.data.std().item()
         return real + spread * randn_like(real)
 
 

@@ -106,18 +106,18 @@ class Probe:
         real_logits, fake_logits = play.real_logits.data, play.fake_logits.data
         boundary = getattr(game.objective, "boundary", math.nan)
         if math.isnan(boundary):  # only differences between logits count
-            boundary = float(real_logits.mean() + fake_logits.mean()) / 2
+            boundary = (real_logits.mean() + fake_logits.mean()).item() / 2
         return {
-            "accuracy on reals": float((real_logits > boundary).mean()),
-            "accuracy on fakes": float((fake_logits < boundary).mean()),
-            "saturation": float((abs(push) < SATURATED).mean()),
+            "accuracy on reals": (real_logits > boundary).mean().item(),
+            "accuracy on fakes": (fake_logits < boundary).mean().item(),
+            "saturation": (abs(push) < SATURATED).mean().item(),
             "slope of D": float(np.median(steepness)),
             "steepest slope of D": float(steepness.max()),
             "distance between reals": self.spread,
             "diversity": mean_distance(fakes.data) / self.spread if self.spread else math.nan,
             **gradients,
             **drift,
-            **{name: 1 - float(units.mean()) for name, units in alive.items()},
+            **{name: 1 - units.mean().item() for name, units in alive.items()},
         }
 
 
@@ -129,7 +129,7 @@ def mean_distance(samples: Array) -> float:
     square = (x * x).sum(axis=1)
     distance = xp.sqrt(xp.maximum(square[:, None] + square - 2 * x @ x.T, 0))
     xp.fill_diagonal(distance, 0)
-    return float(distance.sum()) / (len(x) * (len(x) - 1))
+    return distance.sum().item() / (len(x) * (len(x) - 1))
 
 
 def _gradient_norms(player: str, network: Module, loss: Tensor) -> dict[str, float]:
@@ -141,7 +141,7 @@ def _gradient_norms(player: str, network: Module, loss: Tensor) -> dict[str, flo
     }
     found = iter(grad(loss, [p for own in layers.values() for p in own], allow_unused=True))
     squares = {
-        name: sum(0.0 if (g := next(found)) is None else float((g.data**2).sum()) for _ in own)
+        name: sum(0.0 if (g := next(found)) is None else (g.data**2).sum().item() for _ in own)
         for name, own in layers.items()
     }
     whole = {f"gradient of {player}": sum(squares.values()) ** 0.5}
@@ -154,7 +154,7 @@ def _drift(x: Array, norm: Any) -> float:
     sigma = xp.sqrt(norm.running_var.data + norm.eps)
     scale = xp.sqrt(x.var(axis=axes) + norm.eps) / sigma - 1
     shift = (x.mean(axis=axes) - norm.running_mean.data) / sigma
-    return float((scale**2 + shift**2).mean()) ** 0.5
+    return (scale**2 + shift**2).mean().item() ** 0.5
 
 
 def _any_positive(output: Array) -> Array:

@@ -12,10 +12,11 @@ from .module import Module
 def _check_range(index: Tensor, n: int) -> None:
     if index.dtype.kind not in "iu":
         raise ValueError(f"expected integers, got {index.dtype}")
-    if index.numel() and not (index.data.min() >= 0 and index.data.max() < n):
-        raise ValueError(
-            f"expected integers from 0 to {n - 1}, got {index.data.min()} to {index.data.max()}"
-        )
+    if not index.numel():
+        return
+    low, high = index.data.min().item(), index.data.max().item()
+    if not 0 <= low <= high < n:
+        raise ValueError(f"expected integers from 0 to {n - 1}, got {low} to {high}")
 
 
 def embedding(x: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
@@ -39,7 +40,7 @@ def one_hot(x: Tensor, num_classes: int = -1) -> Tensor:
     ``num_classes=-1`` takes one more than the largest integer.
     """
     if num_classes == -1:
-        num_classes = int(x.data.max()) + 1
+        num_classes = x.data.max().item() + 1
     _check_range(x, num_classes)
     classes = module_of(x.data).arange(num_classes)
     return ops.eq(x.unsqueeze(-1), classes).long()

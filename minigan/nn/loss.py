@@ -35,7 +35,7 @@ def binary_cross_entropy(
     logits, :func:`binary_cross_entropy_with_logits` is exact where this is not.
     """
     _same_shape(x, target, "binary cross-entropy")
-    low, high = float(x.data.min()), float(x.data.max())
+    low, high = x.data.min().item(), x.data.max().item()
     if not (low >= 0 and high <= 1):
         raise ValueError(
             f"binary cross-entropy needs probabilities in [0, 1], got [{low:.4g}, {high:.4g}]: "
@@ -103,13 +103,14 @@ def nll_loss(
     t = target.data
     xp, keep = module_of(t), t != ignore_index
     t = xp.where(keep, t, 0)
-    if t.size and not (t.min() >= 0 and t.max() < x.shape[axis]):
-        raise ValueError(f"expected classes 0 to {x.shape[axis] - 1}, got {t.min()} to {t.max()}")
+    low, high = (t.min().item(), t.max().item()) if t.size else (0, 0)
+    if not 0 <= low <= high < x.shape[axis]:
+        raise ValueError(f"expected classes 0 to {x.shape[axis] - 1}, got {low} to {high}")
     w = _class_weights(x, weight)[t] * keep
     right = ops.squeeze(ops.gather(x, axis, xp.expand_dims(t, axis)), axis)
     loss = ops.where(keep, -right * w, 0.0)
     if reduction == "mean":
-        return loss.sum() / (float(w.sum()) or math.nan)
+        return loss.sum() / (w.sum().item() or math.nan)
     return _reduce(loss, reduction)
 
 
@@ -151,8 +152,9 @@ def cross_entropy(
     keep = target.data != ignore_index
     uniform = ops.where(keep, -(log_p * w).sum(axis), 0.0)
     if reduction == "mean":
-        counted = _class_weights(x, weight)[target.data[keep]].sum()
-        uniform = uniform.sum() / (float(counted) or math.nan)
+        classes = module_of(keep).where(keep, target.data, 0)
+        counted = (_class_weights(x, weight)[classes] * keep).sum().item()
+        uniform = uniform.sum() / (counted or math.nan)
     else:
         uniform = _reduce(uniform, reduction)
     return loss * (1 - label_smoothing) + uniform * share

@@ -27,7 +27,7 @@ def positive(*shape):
 
 def beside(x, values):
     """The values where x is."""
-    return values if isinstance(x, np.ndarray) else mg.tensor(values)
+    return values if isinstance(x, (np.ndarray, np.generic)) else mg.tensor(values)
 
 
 def sigma(x):

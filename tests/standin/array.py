@@ -39,14 +39,14 @@ class Flags(NamedTuple):
 class ndarray:
     """Looks like ``cupy.ndarray``. The memory is ``_a``, which nothing but the device touches."""
 
-    __slots__ = ("__weakref__", "_a")
+    __slots__ = ("__weakref__", "_a", "base")
     __array_priority__ = 100
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, shape: Any, dtype: Any = float, **unknown: Any) -> None:
         if unknown:
             raise NotImplementedError(f"the stand-in's arrays are not made with {unknown}")
-        self._a = garbage(np.empty(shape, dtype))
+        self._a, self.base = garbage(np.empty(shape, dtype)), None
 
     # ------------------------------------------------------------------------- what is on the host
 
@@ -67,11 +67,11 @@ class ndarray:
 
     @property
     def T(self) -> ndarray:
-        return wrap(self._a.T)
+        return wrap(self._a.T, self)
 
     @property
     def mT(self) -> ndarray:
-        return wrap(self._a.mT)
+        return wrap(self._a.mT, self)
 
     def __len__(self) -> int:
         return len(self._a)
@@ -174,8 +174,8 @@ class ndarray:
         index, fancy = self._index(index, reading=True)
         if not fancy:
             part = self._a[index]
-            return wrap(part if type(part) is np.ndarray else self._a[(*tuple_of(index), ...)])
-        return wrap(launch("take", lambda a: np.ascontiguousarray(a[index]), [self._a]))
+            return wrap(part if type(part) is np.ndarray else self._a[(*tuple_of(index), ...)], self)
+        return wrap(launch("take", lambda a: np.array(a[index], order="C"), [self._a]))
 
     def __setitem__(self, index: Any, value: Any) -> None:
         index, fancy = self._index(index)
@@ -268,10 +268,11 @@ _operators()
 # ------------------------------------------------------------------------- between host and device
 
 
-def wrap(a: np.ndarray) -> ndarray:
+def wrap(a: np.ndarray, view_of: ndarray | None = None) -> ndarray:
     """Memory as an array on the device."""
     array = ndarray.__new__(ndarray)
     array._a = a
+    array.base = None if view_of is None else view_of if view_of.base is None else view_of.base
     return array
 
 
@@ -349,8 +350,8 @@ def call(place: str, name: str, f: Any, args: Any, keywords: dict[str, Any]) -> 
         several = isinstance(view, (list, tuple))
         if all(np.may_share_memory(v, operands[0]) for v in (view if several else [view])):
             if several:
-                return [wrap(v) for v in view]
-            return args[0] if view is operands[0] else wrap(view)
+                return [wrap(v, args[0]) for v in view]
+            return args[0] if view is operands[0] else wrap(view, args[0])
 
     def compute(*arrays: Any) -> Any:
         result = f(*arrays, **keywords)
