@@ -15,14 +15,17 @@ settings.register_profile("minigan", deadline=None, derandomize=True, max_exampl
 settings.load_profile("minigan")
 
 HERE = Path(__file__).parent
-ON_EVERY_DEVICE = {"ops", "nn", "gan", "test_tensor.py", "test_optim.py", "test_zoo.py"}
+ON_EVERY_DEVICE = (
+    *("ops", "nn", "gan", "test_tensor.py", "test_optim.py", "test_zoo.py"),
+    *("test_saving.py", "test_random.py", "metrics/test_features.py", "data/test_loader.py", "check/test_explain.py"),
+)
 
 
 def pytest_generate_tests(metafunc):
     """The library's own tests run on NumPy and on the stand-in; with ``-m gpu``, on CuPy too."""
-    place = Path(metafunc.definition.path).relative_to(HERE).parts[0]
+    path = Path(metafunc.definition.path).relative_to(HERE)
     marks = {mark.name for mark in metafunc.definition.iter_markers()}
-    if place in ON_EVERY_DEVICE and not marks & {"host", "slow", "parity"}:
+    if path.as_posix().startswith(ON_EVERY_DEVICE) and not marks & {"host", "slow", "parity"}:
         devices = ["numpy", "standin"]
         if "gpu" in metafunc.config.option.markexpr:
             devices.append(pytest.param("cupy", marks=pytest.mark.gpu))

@@ -269,7 +269,7 @@ class Diagnosis(Callback):
                 f"least 2, got {every}, {patience}, {n} and {len(real)}"
             )
         chosen = random.default_rng(0, 3).permutation(len(real))[:n]
-        self.real = real.data[chosen] if isinstance(real, Tensor) else real[chosen]
+        self.real = backend.to_host(real.data if isinstance(real, Tensor) else real)[chosen]
         self.every, self.patience = every, patience
         self.path = Path(path) if path is not None else None
         self.say = say or _print
