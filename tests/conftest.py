@@ -17,7 +17,8 @@ settings.load_profile("minigan")
 HERE = Path(__file__).parent
 ON_EVERY_DEVICE = (
     *("ops", "nn", "gan", "test_tensor.py", "test_optim.py", "test_zoo.py"),
-    *("test_saving.py", "test_random.py", "metrics/test_features.py", "data/test_loader.py", "check/test_explain.py"),
+    *("test_saving.py", "test_random.py", "metrics/test_features.py", "data/test_loader.py"),
+    "check/test_explain.py",
 )
 
 
@@ -33,11 +34,14 @@ def pytest_generate_tests(metafunc):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Tests for a GPU are skipped where there is none."""
+    """Tests for a GPU are left out unless asked for, and then skipped where there is none."""
     wanting = [item for item in items if item.get_closest_marker("gpu")]
-    if wanting and not mg.cuda_is_available():
+    if "gpu" not in config.option.markexpr:
+        config.hook.pytest_deselected(items=wanting)
+        items[:] = [item for item in items if not item.get_closest_marker("gpu")]
+    elif not mg.cuda_is_available():
         for item in wanting:
-            item.add_marker(pytest.mark.skip(reason="needs a GPU and CuPy"))
+            item.add_marker(pytest.mark.skip(reason="needs CuPy and a GPU"))
 
 
 @pytest.fixture(autouse=True)

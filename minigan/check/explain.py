@@ -103,9 +103,7 @@ class Explanation:
         formula = formulas[min(step.i, len(formulas) - 1)]
         letters = _letters(record.joint or rule, len(t.inputs))
         operands = dict(zip(letters, t.inputs, strict=False))
-        known = {
-            a: x for a, x in operands.items() if id(x) in self.names or _is_number(_array(x))
-        }
+        known = {a: x for a, x in operands.items() if id(x) in self.names or _is_number(_array(x))}
         names = {a: _braced(self._name(x)) for a, x in known.items() if x is not None}
         text = _put(formula, {"y": _braced(self.names[id(t)]), **names})
         values = {a: _array(x) for a, x in operands.items()}

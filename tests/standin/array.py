@@ -174,7 +174,9 @@ class ndarray:
         index, fancy = self._index(index, reading=True)
         if not fancy:
             part = self._a[index]
-            return wrap(part if type(part) is np.ndarray else self._a[(*tuple_of(index), ...)], self)
+            return wrap(
+                part if type(part) is np.ndarray else self._a[(*tuple_of(index), ...)], self
+            )
         return wrap(launch("take", lambda a: np.array(a[index], order="C"), [self._a]))
 
     def __setitem__(self, index: Any, value: Any) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from .array import DEVICE, call, elementwise, garbage, ndarray, raw, wrap
-from .manners import NAMES, Misuse, check_call, counts, explicit, forgiven, hidden, launch
+from .manners import NAMES, check_call, explicit, launch
 
 _AT = ("add", "subtract", "maximum", "minimum", "bitwise_and", "bitwise_or", "bitwise_xor")
 _FOLD = ("add", "multiply")
@@ -132,7 +132,10 @@ def _taken(name: str, a: Any, args: Any, keywords: dict[str, Any]) -> ndarray:
     if type(a) is ndarray:
         return call("cupy", name, getattr(np, name), (a, *args), keywords)
     explicit("upload")
-    return wrap(np.array(getattr(np, name)(a, *args, **keywords)))
+    host = np.array(getattr(np, name)(a, *args, **keywords))
+    if host.dtype.kind not in "biufc":
+        raise ValueError(f"Unsupported dtype {host.dtype}")
+    return wrap(host)
 
 
 def asarray(a: Any, *args: Any, **keywords: Any) -> ndarray:
