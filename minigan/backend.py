@@ -13,6 +13,7 @@ import importlib
 import math
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ __all__ = [
     "float32",
     "float64",
     "int64",
+    "made",
     "module_of",
     "np",
     "quiet",
@@ -103,6 +105,8 @@ def _load_cupy() -> Any:
             "device 'cuda' needs CuPy, which is not installed: pip install 'minigan[cuda12]' "
             "(or 'minigan[cuda13]'), whichever matches your driver"
         ) from None
+    if cupy.ndarray in array_types:
+        return cupy
     if not cupy.cuda.is_available():
         raise DeviceError(
             "device 'cuda' needs an NVIDIA GPU and its driver, and CuPy sees none here: "
@@ -189,12 +193,17 @@ def asarray(data: Any, dtype: Any = None, device: str | None = None) -> Array:
         if array.dtype.kind not in "biufc":
             raise TypeError(f"expected numbers to make a tensor of, got {_describe(data)}")
         device = device or default_device()
-    kind, _, index = check_device(device).partition(":")
+    return made(lambda xp: to_host(array) if xp is np else xp.asarray(array), device)
+
+
+def made(make: Callable[[Any], Array], device: str | None = None) -> Array:
+    """``make(xp)``, with ``xp`` the library of the device (default: the default device), there."""
+    kind, _, index = check_device(device or default_device()).partition(":")
     if kind == "cpu":
-        return to_host(array)
+        return make(np)
     cupy = _load_cupy()
     with cupy.cuda.Device(int(index or 0)):
-        return cupy.asarray(array)
+        return make(cupy)
 
 
 def to_host(array: Array) -> np.ndarray:

@@ -19,14 +19,14 @@ def zeros(
     *size: Any, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of zeros of the given size."""
-    return _new(np.zeros(_sizes(size), dtype), device, requires_grad)
+    return Tensor(backend.made(lambda xp: xp.zeros(_sizes(size), dtype), device), requires_grad)
 
 
 def ones(
     *size: Any, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of ones of the given size."""
-    return _new(np.ones(_sizes(size), dtype), device, requires_grad)
+    return Tensor(backend.made(lambda xp: xp.ones(_sizes(size), dtype), device), requires_grad)
 
 
 def full(
@@ -38,7 +38,8 @@ def full(
 ) -> Tensor:
     """A tensor filled with one value: float32 for a float, int64 for an integer."""
     dtype = dtype or ("float32" if isinstance(fill_value, float) else None)
-    return _new(np.full(size, fill_value, dtype), device, requires_grad)
+    array = backend.made(lambda xp: xp.full(size, fill_value, dtype), device)
+    return Tensor(array, requires_grad)
 
 
 def zeros_like(x: Tensor) -> Tensor:

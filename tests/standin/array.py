@@ -174,9 +174,9 @@ class ndarray:
         index, fancy = self._index(index, reading=True)
         if not fancy:
             part = self._a[index]
-            return wrap(
-                part if type(part) is np.ndarray else self._a[(*tuple_of(index), ...)], self
-            )
+            if type(part) is not np.ndarray:  # of a single element too there is a view
+                part = self._a[(*tuple_of(index), ...)]
+            return wrap(part, self)
         return wrap(launch("take", lambda a: np.array(a[index], order="C"), [self._a]))
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -185,6 +185,11 @@ class ndarray:
             places = np.arange(self._a.size).reshape(self._a.shape)[index].reshape(-1)
             if len(np.unique(places)) < len(places):
                 raise Misuse("an element assigned twice: which value it keeps is left to chance")
+
+        if not fancy and type(value) is ndarray and value.base is not None:
+            target, v = self._a[index], value._a
+            if v.ctypes.data == target.ctypes.data and v.strides == target.strides:
+                return  # a[i] += b ends with a[i] = a[i], which CuPy notices too
 
         def put(a: np.ndarray, v: Any) -> None:
             a[index] = v

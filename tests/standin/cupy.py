@@ -1,4 +1,4 @@
-"""The module that takes CuPy's place: its names, as far as the snapshot has them, on host memory."""
+"""The module that takes CuPy's place: the names of the snapshot, on host memory."""
 
 from __future__ import annotations
 

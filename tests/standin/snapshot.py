@@ -29,9 +29,8 @@ PLACES = (
 
 
 def names() -> dict[str, dict[str, str]]:
-    """place -> name -> what it is: ``ufunc``, ``type``, ``module``, ``value``, or ``(a, axis=None)``.
-
-    ``(...)`` stands for a function that does not tell what it takes.
+    """By place and name what it is: ``ufunc``, ``type``, ``module``, ``value``; of functions, what
+    they take, like ``(a, axis=None)``, or ``(...)`` if they do not tell.
     """
     cupy = importlib.import_module("cupy")
     found = {"version": {"cupy": cupy.__version__}}

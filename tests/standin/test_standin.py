@@ -40,7 +40,7 @@ def silent(name, do):
     return Planted(name, do, Misuse, SILENT)
 
 
-MISUSES = [  # s.a, s.b: float32 (2, 3); s.i: integers; s.mask: booleans; s.h: a's values on the host
+MISUSES = [  # s.a, s.b: float32 (2, 3); s.i: integers; s.mask: booleans; s.h: a on the host
     # fetched without a word
     waits("float", lambda xp, s: float(s.a.sum())),
     waits("int", lambda xp, s: int(s.i[0])),
@@ -154,7 +154,7 @@ def test_the_same_on_cupy(planted):
             planted.do(cupy, s)
 
 
-# -------------------------------------------------------------------------------- a device's manners
+# ------------------------------------------------------------------------------ a device's manners
 
 
 def devices():
@@ -230,10 +230,11 @@ def test_launches_are_counted_and_views_are_free():
     a + 1, a @ a.T, a.sum(), a.copy(), a.T.reshape(6)
     a[0] = 0.0
     a += a
-    assert counts.launches == 7
+    a[1] += 1
+    assert counts.launches == 8
 
 
-# ------------------------------------------------------------- a package is judged, its tests are not
+# ---------------------------------------------------------- a package is judged, its tests are not
 
 
 @pytest.fixture
@@ -277,7 +278,7 @@ def test_its_tests_may(library):
     assert counts.hidden == 0
 
 
-# --------------------------------------------------------------------------------------- the snapshot
+# ------------------------------------------------------------------------------------ the snapshot
 
 
 @pytest.mark.cupy
