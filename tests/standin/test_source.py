@@ -1,12 +1,12 @@
-"""The library's source, read without running it: its imports, and the names of CuPy that it uses."""
+"""The library's source, read without running it: its imports, and its names of CuPy."""
 
 import ast
 from pathlib import Path
 
 import pytest
-from standin.manners import NAMES
 
 import minigan
+from standin.manners import NAMES
 
 ROOT = Path(minigan.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-import standin
-from standin import counts
 
 import minigan as mg
+import standin
 from minigan import zoo
 from minigan.gan import Minimax
+from standin import counts
 
 # Launches of a step of D and of G. If a change saves some, write down the new numbers; if it costs
 # some, say in its commit what they buy: small networks on a GPU are bound by nothing else.
