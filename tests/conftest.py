@@ -1,4 +1,4 @@
-"""Settings shared by all tests."""
+"""Settings shared by all tests, and the devices that they run on."""
 
 import sys
 from pathlib import Path
@@ -10,68 +10,78 @@ from hypothesis import settings
 
 import minigan as mg
 from minigan import backend
-from minigan.tensor import Tensor
 
 settings.register_profile("minigan", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("minigan")
 
 HERE = Path(__file__).parent
-LIBRARY = str(HERE.parent / "minigan")
-# What is computed with arrays is tested on every device.
-ON_DEVICES = ("ops/", "nn/", "gan/", "test_gpu.py", "test_optim.py", "test_tensor.py")
+ON_EVERY_DEVICE = (
+    *("ops", "nn", "gan", "test_tensor.py", "test_gpu.py", "test_optim.py", "test_zoo.py"),
+    *("test_saving.py", "test_random.py", "metrics/test_features.py", "data/test_loader.py"),
+    "check/test_explain.py",
+)
 
 
 def pytest_generate_tests(metafunc):
-    """Run the tests of ``ON_DEVICES`` with NumPy and CuPy's stand-in; ``-m gpu``: with CuPy."""
-    file = Path(metafunc.definition.path).relative_to(HERE).as_posix()
-    if file.startswith(ON_DEVICES) and not metafunc.definition.get_closest_marker("numpy_only"):
-        devices = ["standin"] if file == "test_gpu.py" else ["numpy", "standin"]
+    """The library's own tests run on NumPy and on the stand-in; with ``-m gpu``, on CuPy too."""
+    path = Path(metafunc.definition.path).relative_to(HERE)
+    marks = {mark.name for mark in metafunc.definition.iter_markers()}
+    if path.as_posix().startswith(ON_EVERY_DEVICE) and not marks & {"host", "slow", "parity"}:
+        devices = ["standin"] if path.name == "test_gpu.py" else ["numpy", "standin"]
         if "gpu" in metafunc.config.option.markexpr:
-            devices = [pytest.param("cupy", marks=pytest.mark.gpu)]
-        metafunc.parametrize("array_library", devices, indirect=True)
+            devices.append(pytest.param("cupy", marks=pytest.mark.gpu))
+        metafunc.parametrize("device", devices, indirect=True)
 
 
-def pytest_collection_modifyitems(items):
-    """What needs a GPU is skipped where there is none."""
-    gpu = [item for item in items if item.get_closest_marker("gpu")]
-    if gpu and not mg.cuda_is_available():
-        for item in gpu:
-            item.add_marker(pytest.mark.skip(reason="needs an NVIDIA GPU and CuPy"))
-
-
-@pytest.fixture
-def array_library(request):
-    """The library that computes in the test; NumPy unless the test is run on several."""
-    return getattr(request, "param", "numpy")
+def pytest_collection_modifyitems(config, items):
+    """Tests for a GPU are left out unless asked for, and then skipped where there is none."""
+    wanting = [item for item in items if item.get_closest_marker("gpu")]
+    if "gpu" not in config.option.markexpr:
+        config.hook.pytest_deselected(items=wanting)
+        items[:] = [item for item in items if not item.get_closest_marker("gpu")]
+    elif not mg.cuda_is_available():
+        for item in wanting:
+            item.add_marker(pytest.mark.skip(reason="needs CuPy and a GPU"))
 
 
 @pytest.fixture(autouse=True)
-def device(array_library, monkeypatch):
-    """Every test starts with the same random numbers and on its device."""
-    mg.set_default_device("cpu")
-    if array_library == "standin":
-        standin.install(monkeypatch)
-    if array_library != "numpy":
-        monkeypatch.setattr(Tensor, "__init__", _uploading(Tensor.__init__))
-        mg.set_default_device("cuda")
+def device(request, monkeypatch):
+    """What the test computes on. Every test starts with the same random numbers."""
+    library = getattr(request, "param", "numpy")
     mg.manual_seed(0)
-    yield
+    if library == "numpy":
+        mg.set_default_device("cpu")
+        yield library
+        return
+    # What a test makes a tensor of is put on the device, and what it looks at is fetched.
+    # The library has to do either by name.
+    monkeypatch.setattr(backend, "array_types", backend.array_types)
+    monkeypatch.setattr(mg.Tensor, "__init__", _uploading(mg.Tensor.__init__))
+    if library == "cupy":
+        cupy = pytest.importorskip("cupy")
+        monkeypatch.setattr(cupy.ndarray, "__array__", lambda a, *_, **__: a.get(), raising=False)
+        mg.set_default_device("cuda")
+        yield library
+    else:
+        with standin.installed(), standin.held_to_them("minigan", uploader="minigan.backend"):
+            mg.set_default_device("cuda")
+            yield library
+    for kind in set(backend.array_types) - {np.ndarray}:
+        del backend.array_types[kind]
     mg.set_default_device("cpu")
 
 
 def _uploading(init):
-    """``Tensor(array)`` in a test puts the array on the device; the library has to ask for it."""
-
-    def uploading(self, data, requires_grad=False):
+    def __init__(self, data, requires_grad=False):
         if isinstance(data, (np.ndarray, np.generic)):
             frame = sys._getframe(1)
-            while frame.f_code.co_name == "__init__":  # a Parameter's
+            if type(self) is mg.nn.Parameter and frame.f_code.co_name == "__init__":
                 frame = frame.f_back
-            if not frame.f_code.co_filename.startswith(LIBRARY):
+            if not frame.f_globals["__name__"].startswith("minigan"):
                 data = backend.asarray(data, device="cuda")
         init(self, data, requires_grad)
 
-    return uploading
+    return __init__
 
 
 @pytest.fixture

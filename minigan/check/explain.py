@@ -84,7 +84,7 @@ class Explanation:
         named = [self._name(x) for x in t.inputs if x is not None]
         text = f"{self.names[id(t)]} = {_call(record.name, named)}"
         arrays = [_array(x) for x in t.inputs]
-        if all(np.size(a) == 1 for a in [t.data, *arrays]):
+        if all(_is_number(a) for a in [t.data, *arrays]):
             text += f" = {_call(record.name, [_number(a) for a in arrays])} = {brief(t.data)}"
         return text
 
@@ -92,7 +92,7 @@ class Explanation:
         if id(x) in self.names:
             return self.names[id(x)]
         value = x.data if isinstance(x, Tensor) else x
-        return _number(value) if np.size(value) == 1 else f"constant {value.shape}"
+        return _number(value) if _is_number(value) else f"constant {value.shape}"
 
     def _rule(self, step: Step) -> str:
         """The formula of the rule with names in it, then with numbers if all of them are."""
@@ -103,14 +103,12 @@ class Explanation:
         formula = formulas[min(step.i, len(formulas) - 1)]
         letters = _letters(record.joint or rule, len(t.inputs))
         operands = dict(zip(letters, t.inputs, strict=False))
-        known = {
-            a: x for a, x in operands.items() if id(x) in self.names or np.size(_array(x)) == 1
-        }
+        known = {a: x for a, x in operands.items() if id(x) in self.names or _is_number(_array(x))}
         names = {a: _braced(self._name(x)) for a, x in known.items() if x is not None}
         text = _put(formula, {"y": _braced(self.names[id(t)]), **names})
         values = {a: _array(x) for a, x in operands.items()}
         numbers = [v for v in [t.data, *values.values()] if v is not None]
-        if all(np.size(v) == 1 for v in numbers):
+        if all(_is_number(v) for v in numbers):
             right = re.sub(r"\\bar y", _number(step.incoming), formula.partition(" = ")[2])
             worked = {a: _number(v) for a, v in {"y": t.data, **values}.items() if v is not None}
             steps = dict.fromkeys([_put(right, worked), brief(step.outgoing)])
@@ -227,6 +225,10 @@ def brief(value: Any) -> str:
 
 def _array(x: Any) -> Any:
     return x.data if isinstance(x, Tensor) else x
+
+
+def _is_number(value: Any) -> bool:
+    return getattr(value, "size", 1) == 1
 
 
 def _number(value: Any) -> str:

@@ -9,6 +9,8 @@ edges of ``clamp`` pass the gradient, ``maximum`` and ``minimum`` share ties equ
 
 from __future__ import annotations
 
+import math
+
 from .. import backend
 from ..autograd import op
 from ..backend import Array, module_of
@@ -69,9 +71,15 @@ def _pow_base_rule(g, y, a, b):
     return g * where(b == 0, 0.0, b * pow(a, where(b == 0, 1.0, b - 1)))
 
 
+def _pow_exponent_rule(g, y, a, b):  # 0^b is flat in b
+    if isinstance(a, (int, float)):
+        return g * (y * (math.log(a) if a > 0 else 0.0 if a == 0 else math.nan))
+    return g * y * log(where(a == 0, 1.0, a))
+
+
 @op(
     _pow_base_rule,
-    lambda g, y, a, b: g * y * log(where(a == 0, 1.0, a)),  # 0^b is flat in b
+    _pow_exponent_rule,
     latex=r"\bar a = \bar y\, b\, a^{b-1}, \quad \bar b = \bar y\, y \ln a",
 )
 def pow(a: Array, b: Array) -> Array:

@@ -90,6 +90,7 @@ def test_what_was_not_computed_has_no_derivation():
             check.explain(bad)
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("example", library.EXAMPLES, ids=lambda e: e.name)
 def test_every_function_can_be_explained(example):
     xs = [mg.Tensor(a, requires_grad=True) for a in example.inputs]

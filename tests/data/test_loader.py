@@ -161,6 +161,7 @@ def test_missing_labels_and_examples_are_refused():
         DataLoader(numbered(3).subset([]))
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_memory_is_the_order_and_one_batch(shuffle):
     n, batch_size = 20_000, 64

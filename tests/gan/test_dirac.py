@@ -102,7 +102,6 @@ def table():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", GAMES)
-@pytest.mark.numpy_only  # half a minute of tiny steps
 def test_where_the_dirac_game_ends(name, table):
     options, expected = GAMES[name]
     table[name] = [play(dirac_game(**options), schedule) for schedule in SCHEDULES]

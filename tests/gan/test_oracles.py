@@ -37,12 +37,11 @@ def dirac(theta=0.0, psi=0.0, **options):
     return Minimax(Point(theta), Slope(psi), latent_dim=1, **options)
 
 
-def zero():
-    return mg.Tensor(np.zeros((1, 1)))
+ZERO = mg.Tensor(np.zeros((1, 1)))
 
 
-def at(game, real=None, noise=None):
-    return oracles.eigenvalues(game, zero() if real is None else real, noise or zero())
+def at(game, real=ZERO, noise=ZERO):
+    return oracles.eigenvalues(game, real, noise)
 
 
 # ------------------------------------------------------------------------------------- densities
@@ -185,12 +184,14 @@ def test_a_discriminator_learns_the_optimal_one_and_the_value():
 # ------------------------------------------------------------------- the Jacobian of the game
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("objective", ["minimax", "non-saturating"])
 def test_the_dirac_gan_circles_without_a_penalty(objective):
     """Mescheder et al. 2018, lemma 2.3: ±i f'(0), f'(0) = 1/2."""
     np.testing.assert_allclose(at(dirac(objective=objective)), [0.5j, -0.5j], atol=1e-10)
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("gamma", [0.1, 0.3, 0.99, 1.0, 1.01, 2.0, 10.0])
 @pytest.mark.parametrize("objective", ["minimax", "non-saturating"])
 def test_the_dirac_gan_settles_with_r1(objective, gamma):
@@ -202,6 +203,7 @@ def test_the_dirac_gan_settles_with_r1(objective, gamma):
     assert (found.real < 0).all()
 
 
+@pytest.mark.host
 def test_the_wasserstein_game_circles_faster():
     """Its f' is 1 everywhere."""
     with pytest.warns(UserWarning, match="nothing limits D's slope"):
@@ -209,11 +211,12 @@ def test_the_wasserstein_game_circles_faster():
     np.testing.assert_allclose(at(game), [1j, -1j], atol=1e-10)
 
 
+@pytest.mark.host
 def test_the_gradient_field_is_minus_the_gradients():
     """L_G = -log σ(ψθ), L_D = softplus(-ψ·0) + softplus(ψθ): the two slopes by hand."""
     theta, psi = 0.7, -1.2
     sigma = 1 / (1 + math.exp(-theta * psi))
-    field = oracles.gradient_field(dirac(theta, psi), zero(), zero())
+    field = oracles.gradient_field(dirac(theta, psi), ZERO, ZERO)
     np.testing.assert_allclose(field, [psi * (1 - sigma), -theta * sigma], rtol=1e-12)
 
 
@@ -262,6 +265,7 @@ def test_looking_at_a_game_does_not_change_it(rng):
     assert all(p.requires_grad for p in game.generator.parameters())
 
 
+@pytest.mark.host
 def test_a_lazy_penalty_counts_once_in_theory():
     """Training adds it at every 16th update and 16-fold, whenever one looks theory sees it once."""
     game = dirac(penalties=[R1(0.5, every=16)])

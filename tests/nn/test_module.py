@@ -150,7 +150,7 @@ def test_to_by_position(targets):
     assert nn.Linear(2, 2).to(*targets).weight.dtype == np.float64
 
 
-@pytest.mark.numpy_only
+@pytest.mark.host
 def test_to_where_it_is_changes_nothing():
     layer = nn.Linear(2, 2)
     layer(mg.ones(1, 2)).sum().backward()
@@ -234,6 +234,7 @@ def test_errors_name_the_layer_and_its_place():
         nn.Linear(5, 1)(mg.ones(2, 4))
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("layer", "shape", "expected"),
     [
@@ -258,7 +259,6 @@ def test_errors_name_the_layer_and_its_place():
     ],
     ids=lambda v: type(v).__name__ if isinstance(v, nn.Module) else "",
 )
-@pytest.mark.numpy_only
 def test_every_layer_says_what_it_expected_and_what_came(layer, shape, expected):
     with pytest.raises(nn.LayerError) as error:
         nn.Sequential(nn.Identity(), layer)(mg.ones(shape))

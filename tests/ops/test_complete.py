@@ -42,7 +42,7 @@ def differentiated() -> dict[int, set[int]]:
     return result
 
 
-@pytest.mark.numpy_only
+@pytest.mark.host
 def test_every_rule_has_a_gradient_test():
     covered = differentiated()
     missing = [
@@ -60,6 +60,7 @@ def test_the_search_finds_the_functions():
 
 
 @pytest.mark.parametrize("name, op", all_ops().items(), ids=all_ops())
+@pytest.mark.host
 def test_every_rule_has_its_formula(name, op):
     assert bool(op.latex) == bool(op.rules)
     assert op.latex.count("{") == op.latex.count("}")

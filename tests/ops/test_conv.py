@@ -359,6 +359,7 @@ def is_channels_last(x):
     return x.data.transpose(0, 2, 3, 1).flags.c_contiguous
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("settings", [{}, {"groups": 2}, {"stride": 2, "padding": 1}])
 @pytest.mark.parametrize("bias", [False, True])
 def test_results_are_channels_last(settings, bias):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
-from numeric import Case, Contract, beside, check_gradients, every
+from numeric import Case, Contract, check_gradients, every
 
 import minigan as mg
 from minigan import ops
@@ -23,6 +23,11 @@ def real(*shape):
 
 def positive(*shape):
     return RNG.uniform(0.3, 2.0, shape)
+
+
+def beside(x, values):
+    """The values where x is."""
+    return values if isinstance(x, (np.ndarray, np.generic)) else mg.tensor(values)
 
 
 def sigma(x):
@@ -155,13 +160,13 @@ def test_kinks(f, points, expected):
         (3, [0, 0, 6]),
         (2.0, [0, 2, 0]),
         (np.float32(2), [0, 2, 0]),
-        (lambda: mg.tensor(2.0), [0, 2, 0]),
-        (lambda: mg.tensor(0.0), [0, 0, 0]),
+        (mg.tensor(2.0), [0, 2, 0]),
+        (mg.tensor(0.0), [0, 0, 0]),
     ],
 )
+@pytest.mark.host
 @pytest.mark.filterwarnings("error")
 def test_powers_at_zero_to_third_order(exponent, expected):
-    exponent = exponent() if callable(exponent) else exponent
     assert np.ravel(derivatives(lambda x: x**exponent, 0.0, order=3)).tolist() == expected
 
 
@@ -250,8 +255,8 @@ def test_comparisons_have_no_gradient(f):
     assert out.tolist() == list(map(getattr(operator, f.op.name), a, b))
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("one", [1, 1.0, True, np.float32(1), np.int64(1), np.ones(1)])
-@pytest.mark.numpy_only
 def test_comparing_with_any_kind_of_number(one):
     x = mg.tensor([1.0, 2.0])
     assert (x == one).tolist() == (one == x).tolist() == [True, False]

@@ -70,7 +70,7 @@ def test_errors_name_the_shapes(f, message):
         f()
 
 
-@pytest.mark.numpy_only
+@pytest.mark.host
 def test_array_times_tensor():
     a, t = np.ones((2, 3), "float32"), mg.ones(3, 2, requires_grad=True)
     assert isinstance(a @ t, mg.Tensor) and (a @ t).tolist() == [[3, 3], [3, 3]]

@@ -125,7 +125,7 @@ def test_constant_input():
     assert np.isfinite(mg.grad((y * mg.rand(4, 2)).sum(), x)[0].numpy()).all()
 
 
-@pytest.mark.numpy_only
+@pytest.mark.host
 def test_memory_layout_is_kept():
     """Channels-last pictures stay channels-last, so that no convolution has to rearrange them."""
     x = mg.tensor(real(2, 3, 3, 4)).permute(0, 3, 1, 2)

@@ -1,62 +1,80 @@
-"""The names and signatures of the real CuPy, as JSON: ``python tests/standin/snapshot.py``.
+"""Write down what the installed CuPy has: every public name, and what it takes.
 
-The wheel can be imported where there is no GPU. What is not listed here does not exist for the
-stand-in; a test compares the file with the installed wheel.
+    python tests/standin/snapshot.py          # writes cupy_names.json beside this file
+
+The wheel can be imported without a GPU, so this needs none: ``pip install cupy-cuda12x``.
 """
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 import re
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 FILE = Path(__file__).with_name("cupy_names.json")
+PLACES = (
+    "cupy",
+    "cupy.ndarray",
+    "cupy.ufunc",
+    "cupy.cuda",
+    "cupy.cuda.runtime",
+    "cupy.lib.stride_tricks",
+    "cupy.linalg",
+    "cupyx.scipy.special",
+)
 
 
-def signature(thing: object) -> str | None:
-    """The parameters as text, from the code or from the first line of the documentation."""
+def names() -> dict[str, dict[str, str]]:
+    """By place and name what it is: ``ufunc``, ``type``, ``module``, ``value``; of functions, what
+    they take, like ``(a, axis=None)``, or ``(...)`` if they do not tell.
+    """
+    cupy = importlib.import_module("cupy")
+    found = {"version": {"cupy": cupy.__version__}}
+    for place in PLACES:
+        thing = getattr(cupy, place[5:], None) if place.count(".") == 1 else None
+        thing = thing or importlib.import_module(place)
+        operators = isinstance(thing, type)  # an array's are part of what it can do
+        found[place] = {
+            name: _kind(getattr(thing, name))
+            for name in sorted(dir(thing))
+            if not name.startswith("_") or (operators and _is_operator(name))
+        }
+    return found
+
+
+def _is_operator(name: str) -> bool:
+    return name.startswith("__") and name not in dir(object)
+
+
+def _kind(thing: Any) -> str:
+    if type(thing).__name__ == "ufunc":
+        return "ufunc"
+    if isinstance(thing, ModuleType):
+        return "module"
+    if isinstance(thing, type):
+        return "type"
+    if not callable(thing):
+        return "value"
     try:
-        return str(inspect.signature(thing))  # type: ignore[arg-type]
+        parameters = inspect.signature(thing).parameters.values()
     except (TypeError, ValueError):
-        found = re.match(r"[\w.]+(\(.*?\))(?: ->.*)?\n", f"{inspect.getdoc(thing) or ''}\n")
-        return found[1].replace("\\*", "*") if found else None
+        return _from_text(thing.__doc__ or "")
+    return f"({', '.join(str(p.replace(annotation=p.empty)) for p in parameters)})"
 
 
-def snapshot() -> dict[str, object]:
-    """What there is."""
-    import cupy
-    import cupyx.distributed
-    import cupyx.scipy.special
-
-    def names(owner: object) -> dict[str, str | None]:
-        public = [n for n in dir(owner) if not n.startswith("_")]
-        return {n: signature(getattr(owner, n)) for n in public if callable(getattr(owner, n))}
-
-    def plain(name: str) -> bool:
-        return not inspect.ismodule(getattr(cupy, name))
-
-    ufuncs = [n for n in dir(cupy) if isinstance(getattr(cupy, n), cupy.ufunc)]
-    return {
-        "version": cupy.__version__,
-        "cupy": {n: s for n, s in names(cupy).items() if plain(n)},
-        "ufuncs": {n: _methods(getattr(cupy, n)) for n in ufuncs},
-        "ndarray": {n: signature(getattr(cupy.ndarray, n)) for n in dir(cupy.ndarray)},
-        "linalg": names(cupy.linalg),
-        "random": sorted(names(cupy.random)),
-        "stride_tricks": names(cupy.lib.stride_tricks),
-        "cuda": sorted(names(cupy.cuda)),
-        "Stream": names(cupy.cuda.Stream),
-        "special": sorted(names(cupyx.scipy.special)),
-        "distributed": names(cupyx.distributed),
-        "NCCLBackend": names(cupyx.distributed.NCCLBackend),
-    }
-
-
-def _methods(ufunc: object) -> list[str]:
-    return [n for n in ("at", "reduce", "accumulate", "outer", "reduceat") if hasattr(ufunc, n)]
+def _from_text(text: str) -> str:
+    """The arguments of a compiled function, which stand in the first line of its description."""
+    match = re.match(r"[\w.]+\((.*?)\)( ->.*)?$", text.partition("\n")[0])
+    if not match:
+        return "(...)"
+    typed = match[1].split(", ")
+    return f"({', '.join(p.split(' ')[-1] for p in typed if p)})"
 
 
 if __name__ == "__main__":
-    FILE.write_text(json.dumps(snapshot(), indent=1) + "\n")
-    print(FILE)
+    FILE.write_text(json.dumps(names(), indent=1) + "\n")
+    print(f"{FILE}: {sum(map(len, names().values()))} names")

@@ -1,0 +1,57 @@
+"""A whole training step on the device: nothing hidden, and no more launches than agreed upon."""
+
+import numpy as np
+import pytest
+
+import minigan as mg
+import standin
+from minigan import zoo
+from minigan.gan import Minimax
+from standin import counts
+
+# Launches of a step of D and of G. If a change saves some, write down the new numbers; if it costs
+# some, say in its commit what they buy: small networks on a GPU are bound by nothing else.
+BUDGET = {"mlp": (120, 82), "dcgan": (598, 526)}
+SHAPES = {"mlp": (1, 8, 8), "dcgan": (3, 32, 32)}
+
+
+@pytest.fixture(autouse=True)
+def device():
+    """The whole library on the stand-in."""
+    mg.manual_seed(0)
+    kinds = dict(mg.backend.array_types)
+    with standin.installed(), standin.held_to_them("minigan", uploader="minigan.backend"):
+        mg.set_default_device("cuda")
+        yield
+    mg.set_default_device("cpu")
+    mg.backend.array_types.clear()
+    mg.backend.array_types.update(kinds)
+
+
+def play(model, n, counting=True):
+    """The counts of a step of D and of a step of G, once everything has been allocated."""
+    networks = zoo.build(model, SHAPES[model])
+    game = Minimax(*networks, ema=0.9)
+    real = mg.tensor(np.zeros((n, *SHAPES[model]), "float32"))
+    steps = []
+    for _ in range(2):
+        with standin.no_sync():
+            for step in (lambda: game.step_discriminator(real), lambda: game.step_generator(n)):
+                counts.reset()
+                step()
+                steps.append(vars(counts).copy())
+    return steps[2:]
+
+
+@pytest.mark.parametrize("model", BUDGET)
+def test_a_step_of_training(model):
+    of_d, of_g = play(model, 4)
+    assert of_d["hidden"] == of_g["hidden"] == 0
+    assert (of_d["uploads"], of_g["uploads"]) == (2, 3)  # the noise, the rates of Adam and EMA
+    assert (of_d["downloads"], of_g["downloads"]) == (1, 1)  # the losses, D(x) and D(G(z))
+    launches = of_d["launches"], of_g["launches"]
+    assert launches == BUDGET[model], "see BUDGET at the top of this file"
+
+
+def test_launches_do_not_depend_on_the_batch():
+    assert play("mlp", 2) == play("mlp", 16)
