@@ -222,6 +222,11 @@ def to_host(array: Array) -> np.ndarray:
     return array if module_of(array) is np else array.get()
 
 
+def send(array: np.ndarray, place: Array) -> None:
+    """Copy a host array into one on the device, of the same shape and dtype."""
+    place.set(array)
+
+
 def scalars(*arrays: Array) -> list[Any]:
     """Arrays of one element each, of one kind, as Python numbers: one transfer for all."""
     xp = module_of(*arrays)

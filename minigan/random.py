@@ -13,7 +13,7 @@ import math
 import secrets
 from typing import Any
 
-from . import replay
+from . import backend, kernels, replay
 from .backend import Array, float32, float64, np
 
 __all__ = [
@@ -97,11 +97,9 @@ def uniform(shape: tuple[int, ...], dtype: Any = float32, device: str | None = N
     As many leading bits of the generator's words as the dtype's fraction holds, times their unit:
     every result is a multiple of 2⁻²⁴ (float32, two to a word) or 2⁻⁵³ (float64).
     """
-
-    def draw() -> np.ndarray:
-        return _uniform(math.prod(shape), dtype).reshape(shape)
-
-    return replay.sent(draw, shape, dtype, device)
+    if _on_gpu(device):
+        return _by_kernel("uniform", shape, dtype, device)
+    return _uniform(math.prod(shape), dtype).reshape(shape)
 
 
 def standard_normal(
@@ -112,27 +110,46 @@ def standard_normal(
     A pair of uniform numbers u, v gives the pair √(-2 ln(1 - u)) · (cos 2πv, sin 2πv) (Box and
     Muller 1958). Unlike rejection, it uses a number of words that is known beforehand.
     """
+    if _on_gpu(device):
+        return _by_kernel("normal", shape, dtype, device)
     n = math.prod(shape)
+    pairs = _uniform(n + n % 2, dtype).reshape(-1, 2)
+    radius, angle = pairs[:, 0], pairs[:, 1]
+    radius = np.sqrt(-2 * np.log(1 - radius))
+    angle = angle * (2 * math.pi)
+    pairs[:, 0] = radius * np.cos(angle)
+    pairs[:, 1] = radius * np.sin(angle)
+    return pairs.reshape(-1)[:n].reshape(shape)
 
-    def draw() -> np.ndarray:
-        pairs = _uniform(n + n % 2, dtype).reshape(-1, 2)
-        radius, angle = pairs[:, 0], pairs[:, 1]
-        radius = np.sqrt(-2 * np.log(1 - radius))
-        angle = angle * (2 * math.pi)
-        pairs[:, 0] = radius * np.cos(angle)
-        pairs[:, 1] = radius * np.sin(angle)
-        return pairs.reshape(-1)[:n].reshape(shape)
 
-    return replay.sent(draw, shape, dtype, device)
+def _on_gpu(device: str | None) -> bool:
+    return device is not None and device != "cpu"
+
+
+def _by_kernel(kind: str, shape: tuple[int, ...], dtype: Any, device: str | None) -> Array:
+    """The same numbers, drawn where they are wanted."""
+    words = _words(math.prod(shape), dtype)
+
+    def counter() -> int:
+        return _stream.take(words)
+
+    with backend.on(device) as xp:
+        place = replay.numbers(counter, 1, np.uint64)
+        return kernels.random(kind, xp, shape, dtype, _stream.seed, _stream.rank, place)
+
+
+def _words(n: int, dtype: Any) -> int:
+    """How many words of 64 random bits n numbers take."""
+    dtype = np.dtype(dtype)
+    if dtype not in (float32, float64):
+        raise TypeError(f"random numbers are drawn as float32 or float64, not {dtype}")
+    return -(-n // 2) if dtype == float32 else n
 
 
 def _uniform(n: int, dtype: Any) -> np.ndarray:
     """n numbers from [0, 1), in a new array."""
-    dtype = np.dtype(dtype)
-    if dtype not in (float32, float64):
-        raise TypeError(f"random numbers are drawn as float32 or float64, not {dtype}")
+    words, dtype = _words(n, dtype), np.dtype(dtype)
     each, fraction = (2, 24) if dtype == float32 else (1, 53)
-    words = -(-n // each)
     key = np.array([_stream.seed, _stream.rank], dtype=np.uint64)
     # NumPy counts up before it draws: its first block is number counter + 1
     philox = np.random.Philox(key=key, counter=_stream.take(words))

@@ -6,13 +6,13 @@ step to step on the host (a learning rate, a count, where the random numbers are
 named. The library does so with three functions, which outside of a recording just do their work::
 
     each_step(count)                        # a counter goes up
-    rates = numbers(compute, 2, like=p)     # two numbers go to the device
+    rates = numbers(compute, 2)             # two numbers, which the device sees anew
     return read(losses, dict_of)            # numbers come from there, and the host waits
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from . import backend
@@ -49,10 +49,6 @@ class Recording:
         self._tasks.append((task, self._host[here].view(dtype)))
         return self.words[here].view(dtype)
 
-    def add_array(self, task: Callable[[], Any], home: Array) -> None:
-        """Send what ``task`` gives to ``home`` before each replay."""
-        self._tasks.append((lambda: home.set(task()), self._host[:0]))
-
     def renew(self) -> None:
         """Do every task, and send what they give to the device."""
         for task, home in self._tasks:
@@ -60,7 +56,7 @@ class Recording:
             if home.size:
                 home[...] = result
         if self._used:
-            self.words.set(self._host)
+            backend.send(self._host, self.words)
 
 
 _recording: Recording | None = None
@@ -85,29 +81,13 @@ def each_step(task: Callable[[], Any]) -> None:
         _recording.add(task)
 
 
-def numbers(
-    task: Callable[[], Sequence[float]], count: int, like: Array, dtype: Any = float64
-) -> Array:
-    """The ``count`` numbers that ``task`` gives, where ``like`` is.
+def numbers(task: Callable[[], Any], count: int, dtype: Any = float64) -> Any:
+    """The ``count`` numbers that ``task`` gives.
 
-    As they are on the CPU; on a GPU as an array of float64 (or uint64), which is filled anew before
-    every replay of a recorded step.
+    In a recorded step, where they will be: an array on the device, of float64 (or uint64), that is
+    filled anew before every replay.
     """
-    if _recording is not None:
-        return _recording.add(task, count, dtype)
-    values = task()
-    if backend.module_of(like) is np:
-        return values
-    return backend.asarray(np.array(values, dtype), device=backend.device_of(like))
-
-
-def sent(task: Callable[[], Any], shape: tuple[int, ...], dtype: Any, device: str | None) -> Array:
-    """The host array that ``task`` gives, on the device; anew before every replay."""
-    if _recording is None or device == "cpu":
-        return backend.asarray(task(), device=device or "cpu")
-    home = backend.module_of(_recording.words).empty(shape, dtype)
-    _recording.add_array(task, home)
-    return home
+    return task() if _recording is None else _recording.add(task, count, dtype)
 
 
 class Later:

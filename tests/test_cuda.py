@@ -5,25 +5,22 @@ import warnings
 import numpy as np
 import pytest
 import standin
+from devices import on_standin
 
 import minigan as mg
-from minigan import backend, nn
+from minigan import nn, replay
 from minigan.gan import Minimax
 from minigan.optim import SGD, Adam, AdamW, RMSprop
 from minigan.optim.lr_scheduler import StepLR
 
 
 @pytest.fixture(autouse=True)
-def device():
-    """The whole library on the stand-in."""
-    kinds = dict(backend.array_types)
-    with standin.installed(), standin.held_to_them("minigan", uploader="minigan.backend"):
-        mg.set_default_device("cuda")
-        mg.manual_seed(0)
+def device(monkeypatch):
+    """The whole library on the stand-in, with the products that recorded steps have."""
+    monkeypatch.setattr(replay, "recording", lambda: True)
+    with on_standin():
+        standin.counts.reset()
         yield
-    mg.set_default_device("cpu")
-    backend.array_types.clear()
-    backend.array_types.update(kinds)
 
 
 def networks():

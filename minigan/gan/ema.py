@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from .. import replay
+from .. import kernels, replay
 from ..nn import Module
 
 
@@ -27,9 +27,12 @@ class EMA:
     def update(self) -> None:
         """Move the average one step towards the network as it is now."""
         averages, now = self.module.state_dict(), self.network.state_dict()
-        keep, follow = replay.numbers(self._next_rates, 2, next(iter(now.values())).data)
+        rates = replay.numbers(self._next_rates, 2)
         for name, average in averages.items():
-            if average.dtype.kind == "f":
+            if kernels.serve(average.data):
+                kernels.blend(average.data, now[name].data, rates)
+            elif average.dtype.kind == "f":
+                keep, follow = rates
                 average.data *= keep
                 average.data += follow * now[name].data
             else:

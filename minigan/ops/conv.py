@@ -19,8 +19,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from .. import kernels
 from ..autograd import op
 from ..backend import Array, module_of, np
+from ..kernels import product
 from .reduce import sum
 from .shape import pad, reshape_
 
@@ -103,10 +105,10 @@ def _rows(y: Array, groups: int) -> Array:
 def _correlate(windows: Array, matrix: Array, bias: Array | None, out: Array) -> None:
     """Fill ``out`` (N, oh, ow, O) with the products of windows and a kernel as a matrix."""
     for block in _blocks(windows):
-        product = _columns(windows[block], len(matrix)) @ matrix
+        rows = _columns(windows[block], len(matrix)) @ matrix
         if bias is not None:
-            product += bias.reshape(len(matrix), 1, -1)  # while the product is in the cache
-        out[block] = product.transpose(1, 0, 2).reshape(out[block].shape)
+            rows += bias.reshape(len(matrix), 1, -1)  # while the product is in the cache
+        out[block] = rows.transpose(1, 0, 2).reshape(out[block].shape)
 
 
 # ------------------------------------------------------------------------------------- the trio
@@ -129,8 +131,14 @@ def _conv2d(
     """The correlation of x with w."""
     xp, (o, c, kh, kw) = module_of(x), w.shape
     size = output_size(x.shape[2:], (kh, kw), stride, padding, dilation)
-    windows = _windows(_padded(x, padding, padding), (kh, kw), stride, dilation)
     matrix = channels_last(w).reshape(groups, o // groups, kh * kw * c).transpose(0, 2, 1)
+    if kernels.serve(x, w):
+        columns = kernels.unfold(x, size, (kh, kw), stride, padding, dilation, groups)
+        rows = product(columns, matrix)
+        if b is not None:
+            rows += b.reshape(groups, 1, -1)
+        return rows.transpose(1, 0, 2).reshape(len(x), *size, o).transpose(0, 3, 1, 2)
+    windows = _windows(_padded(x, padding, padding), (kh, kw), stride, dilation)
     y = xp.empty((len(x), *size, o), dtype=xp.result_type(x, w))
     _correlate(windows, matrix, b, y)
     return y.transpose(0, 3, 1, 2)
@@ -162,7 +170,8 @@ def _conv_transpose2d(
     spreading, a DCGAN's step takes 25% longer.
     """
     o, c, kh, kw = w.shape
-    if 8 * c * groups <= o:  # few outputs: unfolding x would move more than adding up overlaps
+    # few outputs: unfolding x would move more than adding up overlaps, which a kernel need not do
+    if 8 * c * groups <= o or kernels.serve(x, w):
         return _spread(x, w, b, size, stride, padding, dilation, groups)
     xp, axes = module_of(x), (0, 1)
     phases = [_phases(size[i], w.shape[2 + i], stride[i], padding[i], dilation[i]) for i in axes]
@@ -216,7 +225,10 @@ def _spread(
     """``_conv_transpose2d`` by its definition: a kernel for every element of x, overlaps added."""
     (n, _, h, wd), (o, c, kh, kw) = x.shape, w.shape
     matrix = w.reshape(groups, o // groups, c * kh * kw)
-    spread = _rows(channels_last(x), groups) @ matrix  # (groups, N·h·w, c·kh·kw)
+    spread = product(_rows(channels_last(x), groups), matrix)  # (groups, N·h·w, c·kh·kw)
+    if kernels.serve(x, w):
+        shape = (n, groups * c, *size)
+        return kernels.fold(spread, b, shape, (h, wd), (kh, kw), stride, padding, dilation, groups)
     spread = spread.transpose(1, 0, 2).reshape(n, h, wd, groups * c, kh * kw)
     y = _fold_windows(
         spread.transpose(0, 3, 1, 2, 4),
@@ -238,6 +250,10 @@ def _conv2d_weight(
     """The gradient of ``_conv2d`` in its kernel, for an output gradient e."""
     (kh, kw), xp = kernel, module_of(x)
     c, o = x.shape[1] // groups, e.shape[1] // groups
+    if kernels.serve(x, e):
+        columns = kernels.unfold(x, e.shape[2:], kernel, stride, padding, dilation, groups)
+        w = product(_rows(channels_last(e), groups).transpose(0, 2, 1), columns)
+        return w.reshape(groups * o, kh, kw, c).transpose(0, 3, 1, 2)
     windows, e = _windows(_padded(x, padding, padding), kernel, stride, dilation), channels_last(e)
     w = xp.zeros((groups, o, kh * kw * c), dtype=xp.result_type(x, e))
     for block in _blocks(windows):
@@ -412,6 +428,10 @@ def _fold_windows(
     """The adjoint of ``_unfold_windows``: overlapping windows are added up."""
     (kh, kw), (sh, sw), (ph, pw), (dh, dw) = kernel, stride, padding, dilation
     n, c, oh, ow, _ = x.shape
+    if kernels.serve(x):
+        spread = x.transpose(0, 2, 3, 1, 4)
+        shape = (n, c, *size)
+        return kernels.fold(spread, None, shape, (oh, ow), kernel, stride, padding, dilation, 1)
     y = module_of(x).zeros((n, c, size[0] + 2 * ph, size[1] + 2 * pw), dtype=x.dtype)
     for u in range(kh):
         for v in range(kw):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 
-from .. import backend
+from .. import backend, kernels
 from ..autograd import op
 from ..backend import Array, module_of
 
@@ -144,7 +144,13 @@ def erf(x: Array) -> Array:
 # ----------------------------------------------------------------------------- S-shaped and kinked
 
 
-@op(lambda g, y, x: g * (1 - y * y), latex=r"\bar x = \bar y\,(1 - y^2)")
+def _tanh_rule(g, y, x):
+    if kernels.serve(g, y) and g.shape == y.shape:
+        return kernels.activation_backward(g, y, kernels.TANH)
+    return g * (1 - y * y)
+
+
+@op(_tanh_rule, latex=r"\bar x = \bar y\,(1 - y^2)")
 def tanh(x: Array) -> Array:
     """The hyperbolic tangent."""
     return module_of(x).tanh(x)
@@ -153,6 +159,8 @@ def tanh(x: Array) -> Array:
 @op(lambda g, y, x: g * (y * (1 - y)), latex=r"\bar x = \bar y\, y(1 - y)")
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)), without overflow and exact in both tails."""
+    if kernels.serve(x):
+        return kernels.activation(x, kernels.SIGMOID)
     xp = module_of(x)
     decay = xp.exp(-1.0 * xp.abs(x))  # -1.0: unsigned integers have no negative
     return xp.maximum(decay, x >= 0) / (1 + decay)  # 1 or decay, without a branch
@@ -181,12 +189,20 @@ def _slope(x: Array, *, negative_slope: float) -> Array:
     return xp.maximum((x > 0).astype(x.dtype), negative_slope)
 
 
+def _leaky_relu_rule(g, y, x, negative_slope):
+    if kernels.serve(g, x) and g.shape == x.shape:
+        return kernels.activation_backward(g, x, kernels.LEAKY_RELU, negative_slope)
+    return g * _slope(x, negative_slope=negative_slope)
+
+
 @op(
-    lambda g, y, x, negative_slope: g * _slope(x, negative_slope=negative_slope),
+    _leaky_relu_rule,
     latex=r"\bar x = \bar y \cdot \begin{cases} 1 & x > 0 \\ \alpha & x \le 0 \end{cases}",
 )
 def leaky_relu(x: Array, *, negative_slope: float) -> Array:
     """x where positive, ``negative_slope`` · x elsewhere."""
+    if kernels.serve(x):
+        return kernels.activation(x, kernels.LEAKY_RELU, negative_slope)
     xp = module_of(x)  # one of the two is always the right one, and faster than a choice
     return (xp.maximum if negative_slope <= 1 else xp.minimum)(x, x * negative_slope)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+from .. import kernels
 from ..autograd import op
 from ..backend import Array
+from ..kernels import product
 from .reduce import sum
 from .shape import reshape_, squeeze, transpose, unsqueeze
 
@@ -17,7 +19,7 @@ from .shape import reshape_, squeeze, transpose, unsqueeze
 )
 def matmul_(a: Array, b: Array) -> Array:
     """The product of matrices in the last two axes."""
-    return a @ b
+    return product(a, b)
 
 
 def matmul(a: Array, b: Array) -> Array:
@@ -47,8 +49,10 @@ def matmul(a: Array, b: Array) -> Array:
 )
 def linear_(x: Array, w: Array, b: Array | None = None) -> Array:
     """x Wᵀ + b for x of shape (N, in), W (out, in), b (out,)."""
-    y = x @ w.T
+    y = product(x, w.T)
     if b is not None:
+        if kernels.serve(y, b):
+            return kernels.activation(y, kernels.NONE, bias=b)
         y += b
     return y
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from .. import kernels
 from ..autograd import op
 from ..backend import Array, module_of
 from ..tensor import Tensor
@@ -53,6 +54,9 @@ def standardize(
 def _batch_norm_rules(g, y, x, w, b, *, eps, stats, wanted):
     dim, channelwise = (0, *range(2, x.ndim)), (-1, *[1] * (x.ndim - 2))
     n = math.prod(x.shape[i] for i in dim)
+    if kernels.serve(g, x, w):
+        stats = stats or batch_stats(x, dim)
+        return kernels.batch_norm_backward(g, x, stats, w, eps, wanted[0])
     if stats is None or isinstance(x, Tensor):  # see _standardize_rule
         stats = mean(x, dim, keepdim=True), var(x, dim, correction=0, keepdim=True)
     centred, scale = x - stats[0], pow(stats[1] + eps, -0.5)
@@ -75,6 +79,8 @@ def _batch_norm(x: Array, w: Array, b: Array, *, eps: float, stats: Any) -> Arra
     """Standardised over all axes but the channels, times w, plus b."""
     channelwise = (-1, *[1] * (x.ndim - 2))
     centre, variance = stats or batch_stats(x, (0, *range(2, x.ndim)))
+    if kernels.serve(x, w, b, centre):
+        return kernels.batch_norm(x, (centre, variance), w, b, eps)
     y = x - centre
     y *= (variance + eps) ** -0.5 * w.reshape(channelwise)
     y += b.reshape(channelwise)
@@ -98,6 +104,8 @@ def batch_norm(
 
 def batch_stats(x: Array, dim: tuple[int, ...]) -> tuple[Array, Array]:
     """The mean and the variance (without correction) of an array over ``dim``, axes kept."""
+    if dim == (0, *range(2, x.ndim)) and kernels.serve(x):
+        return kernels.batch_stats(x)
     centre = mean(x, dim, keepdim=True)
     d = x - centre
     return centre, mean(module_of(x).square(d, out=d), dim, keepdim=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..autograd import op
 from ..backend import Array, module_of, quiet
+from ..kernels import product
 from .elementwise import tanh
 from .linalg import matmul_
 from .shape import cat, reshape_, stack, transpose, unbind
@@ -49,7 +50,7 @@ def _lstm(x: Array, w: Array, h: Array, c: Array) -> Array:
     xp, (steps, n, _), size = module_of(x), x.shape, h.shape[1]
     y = xp.empty((6, steps, n, size), dtype=xp.result_type(x, w))
     for t in range(steps):
-        sums = x[t] + h @ w.T
+        sums = x[t] + product(h, w.T)
         gates = y[2:, t]
         gates[...] = sums.reshape(n, 4, size).transpose(1, 0, 2)
         _logistic(gates[:2])

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from .. import kernels
 from ..backend import Array, module_of, np
 from .optimizer import Optimizer, check_at_least_0, direction, lerp
 
@@ -91,6 +92,10 @@ class Adam(Optimizer):
     ) -> None:
         xp = module_of(p)
         (beta1, beta2), eps, decay = group["betas"], group["eps"], group["weight_decay"]
+        if kernels.serve(p, g):
+            signs = self.decoupled, group["maximize"]
+            kernels.adam(p, g, averages, group["betas"], eps, decay, *signs, rates)
+            return
         pace, correction, shrink, flush = rates
         m, v, *v_max = averages
         if self.decoupled and decay:

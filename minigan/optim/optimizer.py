@@ -157,15 +157,14 @@ class Optimizer:
         """Those of ``self.averages`` that the group's settings need."""
         return self.averages
 
-    def _rates_of(self, group: dict[str, Any], flat: Flat, first: int, end: int) -> Sequence[Any]:
+    def _rates_of(self, group: dict[str, Any], flat: Flat, first: int, end: int) -> Any:
         """Count the step of a run, and what :meth:`_rates` says of it, where the parameters are."""
         counts = self.counts_steps or bool(self._averages(group))
 
         def rates() -> tuple[float, ...]:
             return self._rates(group, flat.count(first, end) if counts else 1)
 
-        found = replay.numbers(rates, self.number_of_rates, flat.data)
-        return found if isinstance(found, tuple) else list(found.astype(flat.data.dtype))
+        return replay.numbers(rates, self.number_of_rates)
 
     def _rates(self, group: dict[str, Any], t: int) -> tuple[float, ...]:
         """The numbers in step t (from 1) of the rule that change from step to step."""
@@ -183,7 +182,8 @@ class Optimizer:
     ) -> None:
         """A step of parameters ``p`` with gradients ``g``, both 1-D.
 
-        ``rates`` are those of :meth:`_rates`. ``p`` and the ``averages`` (zero at first) are
+        ``rates`` are those of :meth:`_rates`; in a recorded step, their place, a float64 array on
+        the device. ``p`` and the ``averages`` (zero at first) are
         changed in place, ``g`` is not; ``a`` and ``b`` are scratch space. Each element's result
         must depend on that element alone.
         """
@@ -304,6 +304,11 @@ def check_at_least_0(group: dict[str, Any], *names: str) -> None:
     for name in names:
         if not group[name] >= 0:
             raise ValueError(f"Invalid {name}: expected at least 0, got {group[name]}")
+
+
+def in_dtype(rates: Any, p: Array) -> Any:
+    """A recorded step's rates in p's dtype, which float64 would widen; numbers as they are."""
+    return rates if isinstance(rates, tuple) else rates.astype(p.dtype)
 
 
 def direction(p: Array, g: Array, maximize: bool, weight_decay: float, a: Array, b: Array) -> Array:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..backend import Array, module_of
-from .optimizer import Optimizer, check_at_least_0, direction, lerp
+from .optimizer import Optimizer, check_at_least_0, direction, in_dtype, lerp
 
 __all__ = ["RMSprop"]
 
@@ -89,7 +89,7 @@ class RMSprop(Optimizer):
         a: Array,
         b: Array,
     ) -> None:
-        xp = module_of(p)
+        xp, rates = module_of(p), in_dtype(rates, p)
         (pace,), alpha, mu = rates, group["alpha"], group["momentum"]
         v, *others = averages
         g = direction(p, g, group["maximize"], group["weight_decay"], a, b)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..backend import Array, module_of
-from .optimizer import Optimizer, check_at_least_0, direction
+from .optimizer import Optimizer, check_at_least_0, direction, in_dtype
 
 __all__ = ["SGD"]
 
@@ -87,7 +87,7 @@ class SGD(Optimizer):
         a: Array,
         b: Array,
     ) -> None:
-        xp = module_of(p)
+        xp, rates = module_of(p), in_dtype(rates, p)
         mu, (pace, keep, add) = group["momentum"], rates
         g = direction(p, g, group["maximize"], group["weight_decay"], a, b)
         if mu:
