@@ -187,8 +187,8 @@ class ndarray:
                 raise Misuse("an element assigned twice: which value it keeps is left to chance")
 
         if not fancy and type(value) is ndarray and value.base is not None:
-            target, v = self._a[index], value._a
-            if v.ctypes.data == target.ctypes.data and v.strides == target.strides:
+            target = self[index]
+            if (target.data.ptr, target.strides) == (value.data.ptr, value.strides):
                 return  # a[i] += b ends with a[i] = a[i], which CuPy notices too
 
         def put(a: np.ndarray, v: Any) -> None:
