@@ -55,7 +55,6 @@ def device(request, monkeypatch):
         return
     # What a test makes a tensor of is put on the device, and what it looks at is fetched.
     # The library has to do either by name.
-    monkeypatch.setattr(backend, "array_types", backend.array_types)
     monkeypatch.setattr(mg.Tensor, "__init__", _uploading(mg.Tensor.__init__))
     if library == "cupy":
         cupy = pytest.importorskip("cupy")

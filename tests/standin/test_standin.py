@@ -5,6 +5,7 @@ import json
 import math
 import operator
 import pickle
+import sys
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -206,6 +207,50 @@ def test_new_memory_is_garbage():
 
 def test_no_library_can_read_the_memory():
     assert not hasattr(stand_in.zeros(1), "__cuda_array_interface__")
+
+
+# ------------------------------------------------------------------------------------------ kernels
+
+
+def double(grid, block, args):
+    x, factor = args
+    x *= factor
+
+
+@pytest.fixture
+def kernel(monkeypatch):
+    """A kernel that multiplies an array in place, with Python for a compiler."""
+    compiled = SimpleNamespace(get_function={"double": double}.get)
+    module = SimpleNamespace(load=lambda source, options: compiled)
+    monkeypatch.setitem(sys.modules, "standin.hostcuda", module)
+    return stand_in.RawModule(code="", options=("-std=c++17",)).get_function("double")
+
+
+def test_a_kernel_writes_to_the_memory_it_is_given(kernel):
+    a = stand_in.ones(3, "float32")
+    counts.reset()
+    kernel((1,), (32,), (a, np.float32(2)))
+    assert a.tolist() == [2, 2, 2] and counts.launches == 1
+
+
+@pytest.mark.parametrize(
+    "factor, x, error",
+    [
+        (2.0, stand_in.ones(3), Misuse),
+        (2, stand_in.ones(3), Misuse),
+        (np.float32(2), np.ones(3), TypeError),
+        (np.float32(2), [1.0], TypeError),
+    ],
+)
+def test_arguments_that_a_kernel_would_misread(kernel, factor, x, error):
+    with pytest.raises(error):
+        kernel((1,), (32,), (x, factor))
+
+
+def test_without_a_compiler_kernels_are_skipped(monkeypatch):
+    monkeypatch.setitem(sys.modules, "standin.hostcuda", None)
+    with pytest.raises(pytest.skip.Exception, match="runs on the host through hostcuda.py and g"):
+        stand_in.RawModule(code="")
 
 
 # ------------------------------------------------------------------------------------------- counts
