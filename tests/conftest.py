@@ -1,12 +1,14 @@
 """Settings shared by all tests, and the devices that they run on."""
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 import standin
 from hypothesis import settings
+from standin import real
 
 import minigan as mg
 from minigan import backend
@@ -56,15 +58,14 @@ def device(request, monkeypatch):
     # What a test makes a tensor of is put on the device, and what it looks at is fetched.
     # The library has to do either by name.
     monkeypatch.setattr(mg.Tensor, "__init__", _uploading(mg.Tensor.__init__))
-    if library == "cupy":
-        cupy = pytest.importorskip("cupy")
-        monkeypatch.setattr(cupy.ndarray, "__array__", lambda a, *_, **__: a.get(), raising=False)
+    with ExitStack() as stack:
+        if library == "standin":
+            stack.enter_context(standin.installed())
+        else:
+            real.forgive(pytest.importorskip("cupy").ndarray, monkeypatch)
+        stack.enter_context(standin.held_to_them("minigan", uploader="minigan.backend"))
         mg.set_default_device("cuda")
         yield library
-    else:
-        with standin.installed(), standin.held_to_them("minigan", uploader="minigan.backend"):
-            mg.set_default_device("cuda")
-            yield library
     for kind in set(backend.array_types) - {np.ndarray}:
         del backend.array_types[kind]
     mg.set_default_device("cpu")
