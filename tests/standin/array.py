@@ -194,11 +194,9 @@ class ndarray:
         def put(a: np.ndarray, v: Any) -> None:
             a[index] = v
 
-        if isinstance(value, (np.ndarray, list)):
-            hidden(f"a {type(value).__name__} assigned to an array on the device is uploaded")
-            launch("put", put, [self._a, value])
-        else:
-            launch("put", put, [self._a, raw(value)])
+        if isinstance(value, (np.ndarray, list)) and not forgiven():
+            raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
+        launch("put", put, [self._a, raw(value)])
 
     def _index(self, index: Any, reading: bool = False) -> tuple[Any, bool]:
         """The index for the memory, and whether it gathers."""

@@ -66,7 +66,6 @@ MISUSES = [  # s.a, s.b: float32 (2, 3); s.i: integers; s.mask: booleans; s.h: a
     # sent without a word
     waits("a list as index", lambda xp, s: s.a[:, [0, 2]]),
     waits("a NumPy index", lambda xp, s: s.a[:, np.array([0, 2])]),
-    waits("a NumPy value", lambda xp, s: operator.setitem(s.a, ..., s.h)),
     # host and device mixed
     both("asarray", lambda xp, s: np.asarray(s.a), TypeError),
     both("array of NumPy", lambda xp, s: np.array(s.a), TypeError),
@@ -81,6 +80,7 @@ MISUSES = [  # s.a, s.b: float32 (2, 3); s.i: integers; s.mask: booleans; s.h: a
     both("maximum", lambda xp, s: xp.maximum(s.a, s.h), TypeError),
     both("concatenate", lambda xp, s: xp.concatenate([s.a, s.h]), TypeError),
     both("out on the host", lambda xp, s: xp.exp(s.a, out=s.h), TypeError),
+    both("a host's values assigned", lambda xp, s: operator.setitem(s.a, ..., s.h), ValueError),
     both("index of a list", lambda xp, s: [1, 2, 3][s.i[0]], TypeError),
     both("text", lambda xp, s: xp.asarray(["a"]), ValueError),
     # what CuPy lacks
