@@ -20,7 +20,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("ops", "nn", "optim", "gan")
 TESTS = ("ops", "nn", "test_optim.py", "standin/test_training.py", "gan", "test_tensor.py")
-EQUAL = {"ops/conv.py": {"module_of(windows)"}}  # a question of speed: how much to do at a time
 
 
 def dispatches(source: str) -> Iterator[ast.Call]:
@@ -75,10 +74,8 @@ def main(wanted: list[str]) -> int:
                 for places in ([file.replace("/", "/test_")], TESTS):
                     if not by and (ROOT / "tests" / places[0]).exists():
                         by = failures(Path(folder), places, "-x", *known)
-            same = text in EQUAL.get(file, ())
-            survivors += not by and not same
-            outcome = by[0] if by else "equal" if same else "SURVIVED"
-            print(f"{file}:{call.lineno}: {text}: {outcome}", flush=True)
+            survivors += not by
+            print(f"{file}:{call.lineno}: {text}: {by[0] if by else 'SURVIVED'}", flush=True)
     print(f"{survivors} survived")
     return bool(survivors)
 

@@ -14,7 +14,7 @@ import pytest
 
 import standin
 from standin import Misuse, counts, no_sync, snapshot
-from standin import cupy as stand_in
+from standin import library as stand_in
 
 HIDDEN = "hidden"  # counted, and under no_sync() refused; CuPy does it silently
 SILENT = None  # CuPy does it, and the result is not what was meant
@@ -159,7 +159,7 @@ def test_the_same_on_cupy(planted):
 
 
 def devices():
-    yield pytest.param("standin.cupy", id="standin")
+    yield pytest.param("standin.library", id="standin")
     yield pytest.param("cupy", id="cupy", marks=pytest.mark.gpu)
 
 

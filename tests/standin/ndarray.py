@@ -163,9 +163,9 @@ class ndarray:
         scalar = any(isinstance(x, (np.ndarray, np.generic)) for x in args)
         if manners.rules.package is not None and not scalar:
             raise Misuse(f"NumPy's {function.__name__} called on the device in {manners.caller()}")
-        from . import cupy
+        from . import library
 
-        own = getattr(cupy, function.__name__)
+        own = getattr(library, function.__name__)
         return (own if method == "__call__" else getattr(own, method))(*args, **keywords)
 
     # ------------------------------------------------------------------------------------ indexing

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from .array import DEVICE, call, elementwise, garbage, ndarray, raw, wrap
 from .manners import NAMES, Misuse, check_call, explicit, launch
+from .ndarray import DEVICE, call, elementwise, garbage, ndarray, raw, wrap
 
 _AT = ("add", "subtract", "maximum", "minimum", "bitwise_and", "bitwise_or", "bitwise_xor")
 _FOLD = ("add", "multiply")
