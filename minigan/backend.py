@@ -117,8 +117,9 @@ def _load_cupy() -> Any:
         ) from None
     if not cupy.cuda.is_available():
         raise DeviceError(
-            "device 'cuda' needs an NVIDIA GPU and its driver, and CuPy sees none here: "
-            "use device 'cpu', or install the driver and try `nvidia-smi`"
+            "device 'cuda' needs an NVIDIA GPU and its driver, and CuPy sees none here "
+            f"(driver: {_driver(cupy)}): use device 'cpu', or install the driver and try "
+            "`nvidia-smi`"
         )
     try:  # missing CUDA libraries show only at first use
         probe = cupy.ones((2, 2), dtype="float32")
@@ -130,6 +131,28 @@ def _load_cupy() -> Any:
         ) from None
     array_types[cupy.ndarray] = cupy
     return cupy
+
+
+def _driver(cupy: Any) -> str:
+    """The newest CUDA that the installed driver knows, as text."""
+    try:
+        version = cupy.cuda.runtime.driverGetVersion()
+    except Exception:  # whatever CuPy raises without one
+        version = 0
+    return f"CUDA {version // 1000}.{version % 1000 // 10}" if version else "none"
+
+
+def describe_cuda() -> list[str]:
+    """CuPy, the driver and the GPUs, a line each; or what is missing, and what to do."""
+    try:
+        cupy = _load_cupy()
+    except DeviceError as error:
+        return [str(error)]
+    lines = [f"CuPy {cupy.__version__}, driver {_driver(cupy)}"]
+    for i in range(cupy.cuda.runtime.getDeviceCount()):
+        about = cupy.cuda.runtime.getDeviceProperties(i)
+        lines.append(f"cuda:{i} {about['name'].decode()}, {about['totalGlobalMem'] >> 20} MiB")
+    return lines
 
 
 def cuda_is_available() -> bool:

@@ -15,6 +15,7 @@ import typer
 from . import backend, data, metrics, plot, random, zoo
 from . import search as search_
 from .backend import np
+from .distributed import group, started
 from .gan import OBJECTIVES, PENALTIES, Diverged
 from .runs import Config, Run
 from .saving import write_atomically
@@ -112,7 +113,15 @@ def train(
         int | None,
         typer.Option(help="cores for matrix products, 0 for all; mlp takes 1  [0; digits 1]"),
     ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda  [cpu]")] = None,
+    sync_batch_norm: Annotated[
+        bool | None, typer.Option(help="under mpiexec: statistics over all processes' batches")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda or cuda:N  [MINIGAN_DEVICE, or cpu]")
+    ] = None,
+    capture: Annotated[
+        bool, typer.Option(help="on a GPU: record the steps as CUDA graphs and replay them")
+    ] = False,
     diagnose: Annotated[
         bool, typer.Option(help="watch for trouble, say what to try; 2% of the time")
     ] = True,
@@ -121,8 +130,10 @@ def train(
         Path | None, typer.Option(help="continue this run up to --epochs in total")
     ] = None,
 ) -> int:
-    backend.set_default_device(device or backend.default_device())
+    backend.set_default_device(group().local_device(device or backend.default_device()))
     options: dict[str, Any] = {
+        "ranks": group().size if group().size > 1 or resume is None else None,
+        "sync_batch_norm": sync_batch_norm,
         "data": data_,
         "data_dir": data_dir,
         "split": split,
@@ -151,7 +162,11 @@ def train(
         "seed": seed,
         "threads": threads,
     }
-    if resume is None:
+    first = group().rank == 0  # which makes the folder and writes to it
+    if not first:
+        run = Run.open(Path(group().share("")))
+        dataset = run.config.dataset()
+    elif resume is None:
         config = Config.of(**options)
         dataset = config.dataset()
         run = Run.create(config, dataset, out)
@@ -159,14 +174,17 @@ def train(
         source = Run.open(resume)
         dataset = source.config.dataset()
         run = source.continued(options, out)
-    game = " + ".join([run.config.objective, *run.config.penalties])
-    print(f"{dataset!r}\n{run.config.model}, {game}, {run.config.epochs} epochs")
+    if first:
+        group().share(str(run.folder))
+        game = " + ".join([run.config.objective, *run.config.penalties])
+        print(f"{dataset!r}\n{run.config.model}, {game}, {run.config.epochs} epochs")
     try:
-        run.train(dataset, diagnose=diagnose)
+        run.train(dataset, diagnose=diagnose, capture=capture)
     except KeyboardInterrupt:
         return _say(f"interrupted; continue with: minigan train --resume {run.folder}", 130)
     seen = ", diagnosis.txt" if diagnose else ""
-    print(f"{run.folder}: samples.png, loss.png, history.csv, checkpoint.safetensors{seen}")
+    if first:
+        print(f"{run.folder}: samples.png, loss.png, history.csv, checkpoint.safetensors{seen}")
     return 0
 
 
@@ -309,11 +327,8 @@ def _print_machine() -> None:
         print(f"{name:14} {version(name)}")
     print(f"{'python':14} {platform.python_version()} on {platform.platform()}")
     print(f"{'data folder':14} {data.cache_folder('')}")
-    try:
-        backend.check_device("cuda")
-        print(f"{'cuda':14} available")
-    except backend.DeviceError as error:
-        print(f"{'cuda':14} {error}")
+    for line in backend.describe_cuda():
+        print(f"{'cuda':14} {line}")
 
 
 @app.command()
@@ -397,13 +412,20 @@ def main(args: list[str] | None = None) -> int:
     """Run the command; every foreseeable mistake is one line on stderr and a non-zero exit."""
     warnings.showwarning = lambda message, *_, **__: print(f"minigan: {message}", file=sys.stderr)
     args = sys.argv[1:] if args is None else args
+    code = _run(args)
+    if code and started() > 1:
+        group().abort(code)  # the others would wait for this process for ever
+    return code
+
+
+def _run(args: list[str]) -> int:
     try:
         return app(args or ["--help"], standalone_mode=False) or 0
     except (KeyboardInterrupt, typer.Abort):
         return _say("interrupted", 130)
     except Diverged as error:
         return _say(str(error), 1)
-    except (ValueError, OSError, backend.DeviceError) as error:
+    except (ValueError, OSError, ImportError, backend.DeviceError) as error:
         return _say(_one_line(error), 2)
     except Exception as error:
         if hasattr(error, "format_message"):  # a usage error: unknown option, missing argument

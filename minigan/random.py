@@ -22,6 +22,7 @@ __all__ = [
     "manual_seed",
     "permutation",
     "random_state",
+    "set_rank",
     "set_random_state",
     "standard_normal",
     "uniform",
@@ -86,6 +87,11 @@ def set_random_state(state: dict[str, int]) -> None:
             "was it saved by another version?"
         )
     _stream = Stream(**state)
+
+
+def set_rank(rank: int) -> None:
+    """Go on with another sequence of the same seed, for processes that train together."""
+    set_random_state(random_state() | {"rank": rank})
 
 
 # -------------------------------------------------------------------------------- numbers to draw

@@ -20,10 +20,12 @@ from typing import Any
 
 from . import data as datasets
 from . import plot, random, zoo
+from .distributed import group
 from .gan import Callback, Checkpoints, Diagnosis, History, Minimax, Progress, Samples
 from .gan.objectives import OBJECTIVES
 from .gan.penalties import penalty
 from .names import find_name
+from .nn import SyncBatchNorm
 from .optim import Optimizer
 from .optim.lr_scheduler import LambdaLR
 from .saving import load_tree, write_atomically
@@ -87,6 +89,8 @@ class Config:
     ema: float = 0.999
     latent_dim: int = 100
     seed: int = 0
+    ranks: int = 1  # processes that train together; batch_size is of each
+    sync_batch_norm: bool = False
     threads: int = 0  # cores for the products of matrices; 0 leaves the choice to NumPy
     generator: dict[str, Any] = field(default_factory=dict)
     discriminator: dict[str, Any] = field(default_factory=dict)
@@ -154,6 +158,9 @@ class Config:
             {**norm, **self.discriminator},
             self.pack,
         )
+        if self.sync_batch_norm:
+            for network in networks:
+                SyncBatchNorm.convert_sync_batchnorm(network)
         return Minimax(
             *networks,
             self.objective,
@@ -296,22 +303,46 @@ class Run:
         return game
 
     def train(
-        self, dataset: datasets.Dataset, progress: bool = True, diagnose: bool = True
+        self,
+        dataset: datasets.Dataset,
+        progress: bool = True,
+        diagnose: bool = True,
+        capture: bool = False,
     ) -> Minimax:
         """Train until ``config.epochs`` in total, from the last checkpoint if there is one.
 
-        ``progress`` shows a bar and what the diagnosis finds; ``diagnose`` watches for trouble.
+        ``progress`` shows a bar and what the diagnosis finds; ``diagnose`` watches for trouble;
+        ``capture`` records the steps as CUDA graphs.
         """
         from threadpoolctl import threadpool_limits
 
         config = self.config
         if dataset.shape != self.shape:
             raise ValueError(f"the run was made for data of {self.shape}, this is {dataset.shape}")
+        together = group()
+        if together.size != config.ranks:
+            raise ValueError(
+                f"the run was made for {config.ranks} process(es), {together.size} were started: "
+                f"mpiexec -n {config.ranks} minigan train --resume {self.folder}"
+            )
         game = self.restore() if self.checkpoint.is_file() else config.game(self.shape)
-        batch_size = min(config.batch_size, len(dataset))
+        random.set_rank(together.rank)  # equal weights until here; from here other noise
+        if capture:
+            game.capture()
+        batch_size = min(config.batch_size, len(dataset) // config.ranks)
         loader = datasets.DataLoader(
-            dataset, batch_size, shuffle=True, drop_last=True, seed=config.seed
+            dataset,
+            batch_size,
+            shuffle=True,
+            drop_last=True,
+            seed=config.seed,
+            rank=together.rank,
+            ranks=together.size,
         )
+        if together.rank:  # one process writes
+            with threadpool_limits(config.threads or None, user_api="blas"):
+                game.fit(loader, config.epochs)
+            return game
         per_epoch = max(1, len(loader) // config.d_steps)
         history = History(self.history)
         callbacks: list[Callback] = [

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from devices import on_standin
+from devices import on_device
 from hypothesis import settings
+from standin import real
 
 import minigan as mg
 from minigan import backend
@@ -55,19 +56,11 @@ def device(request, monkeypatch):
         return
     # What a test makes a tensor of is put on the device, and what it looks at is fetched.
     # The library has to do either by name.
-    monkeypatch.setattr(backend, "array_types", backend.array_types)
     monkeypatch.setattr(mg.Tensor, "__init__", _uploading(mg.Tensor.__init__))
     if library == "cupy":
-        cupy = pytest.importorskip("cupy")
-        monkeypatch.setattr(cupy.ndarray, "__array__", lambda a, *_, **__: a.get(), raising=False)
-        mg.set_default_device("cuda")
+        real.forgive(pytest.importorskip("cupy").ndarray, monkeypatch)
+    with on_device(library):
         yield library
-    else:
-        with on_standin():
-            yield library
-    for kind in set(backend.array_types) - {np.ndarray}:
-        del backend.array_types[kind]
-    mg.set_default_device("cpu")
 
 
 def _uploading(init):

@@ -1,4 +1,4 @@
-"""The library on the stand-in for CuPy."""
+"""The library on a device: on a GPU, or on the stand-in for CuPy."""
 
 from contextlib import contextmanager
 
@@ -9,15 +9,19 @@ from minigan import backend, kernels
 
 
 @contextmanager
-def on_standin():
-    """Inside, the stand-in is CuPy, its manners hold for the library, and it is the default."""
+def on_device(library="standin"):
+    """Inside, CuPy or its stand-in computes, and the library is held to a device's manners."""
     kinds, sizes = dict(backend.array_types), (kernels.THREADS, kernels.TILE)
-    kernels.THREADS = kernels.TILE = 8  # fibres take turns: few of them are quicker
     try:
-        with standin.installed(), standin.held_to_them("minigan", uploader="minigan.backend"):
-            mg.set_default_device("cuda")
-            mg.manual_seed(0)
-            yield
+        with standin.held_to_them("minigan", uploader="minigan.backend"):
+            if library == "cupy":
+                mg.set_default_device("cuda")
+                yield
+                return
+            kernels.THREADS = kernels.TILE = 8  # fibres take turns: few of them are quicker
+            with standin.installed():
+                mg.set_default_device("cuda")
+                yield
     finally:
         mg.set_default_device("cpu")
         backend.array_types.clear()

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import standin
-from devices import on_standin
+from devices import on_device
 
 import minigan as mg
 from minigan import nn, replay
@@ -18,7 +18,7 @@ from minigan.optim.lr_scheduler import StepLR
 def device(monkeypatch):
     """The whole library on the stand-in, with the products that recorded steps have."""
     monkeypatch.setattr(replay, "recording", lambda: True)
-    with on_standin():
+    with on_device():
         standin.counts.reset()
         yield
 

@@ -634,6 +634,7 @@ def test_a_dead_graph_is_freed_by_reference_counting_alone(use, collector_off):
     assert hidden() is None
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("create_graph", [False, True])
 def test_a_chain_of_50_000_operations(create_graph, collector_off):
     """No recursion: neither to sort, nor to walk back, nor to free."""

@@ -39,6 +39,9 @@ class DataLoader:
     seed : int, 0 or more
     dtype : dtype
         Of the batches.
+    rank, ranks : int
+        Where several processes train together, which of them this is: every ``ranks`` batches of
+        a pass, it reads number ``rank``. Needs ``drop_last``.
     labels : bool
         Yield pairs (batch, labels), the labels an int64 Tensor of shape (B,).
 
@@ -58,6 +61,8 @@ class DataLoader:
         seed: int = 0,
         dtype: Any = np.float32,
         labels: bool = False,
+        rank: int = 0,
+        ranks: int = 1,
     ) -> None:
         if isinstance(dataset, Tensor):
             dataset = backend.to_host(dataset.data)
@@ -67,13 +72,17 @@ class DataLoader:
             raise ValueError(f"{dataset.name}: expected at least one example, got none")
         if batch_size < 1:
             raise ValueError(f"expected batch_size >= 1, got {batch_size}")
-        if drop_last and batch_size > len(dataset):
+        if drop_last and batch_size * ranks > len(dataset):
             raise ValueError(
                 f"batch_size={batch_size} with drop_last=True leaves no batch of "
                 f"{dataset.name}'s {len(dataset)} examples: use a smaller batch_size"
             )
         if labels and dataset.labels is None:
             raise ValueError(f"{dataset.name} has no labels: use labels=False")
+        if not 0 <= rank < ranks:
+            raise ValueError(f"expected a rank from 0 to {ranks - 1}, got {rank}")
+        if ranks > 1 and not drop_last:
+            raise ValueError("several ranks need drop_last=True, so that they have equal batches")
         if seed < 0:
             raise ValueError(f"expected seed >= 0, got {seed}")
         self.dataset = dataset
@@ -83,11 +92,12 @@ class DataLoader:
         self.seed = seed
         self.dtype = np.dtype(dtype)
         self.labels = labels
+        self.rank, self.ranks = rank, ranks
         self.epoch = 0
 
     def __len__(self) -> int:
         """The number of batches in one pass."""
-        whole, rest = divmod(len(self.dataset), self.batch_size)
+        whole, rest = divmod(len(self.dataset), self.batch_size * self.ranks)
         return whole + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[Any]:
@@ -103,7 +113,8 @@ class DataLoader:
         if self.shuffle:
             order = random.default_rng(self.seed, epoch).permutation(len(self.dataset))
         for number in range(start, len(self)):
-            index = slice(number * self.batch_size, (number + 1) * self.batch_size)
+            part = number * self.ranks + self.rank
+            index = slice(part * self.batch_size, (part + 1) * self.batch_size)
             yield self._read(order[index] if self.shuffle else index)
 
     def _read(self, index: slice | np.ndarray) -> Any:

@@ -34,6 +34,7 @@ def fit(
             stack.callback(_stop, callback, game)
         while game.epoch < epochs:
             _play_epoch(game, _batches(loader, game.epoch), callbacks)
+            game.average_statistics()
             game.check_finite()
             for callback in callbacks:
                 callback.on_epoch(game, last=game.epoch >= epochs)

@@ -11,6 +11,7 @@ from typing import Any
 from .. import backend, cuda, random, replay
 from ..autograd import grad, no_grad
 from ..backend import np
+from ..distributed import group
 from ..nn import Module
 from ..nn.utils import clip_grad_norm_, evaluating
 from ..ops import isfinite, sigmoid
@@ -141,8 +142,12 @@ class Minimax(Players):
         self.ema = EMA(generator, ema) if ema else None
         self.batches_per_epoch: int | None = None  # known once fit() has seen the data
         if capture:
-            for step in ("step_discriminator", "step_generator", "step_simultaneously"):
-                setattr(self, step, cuda.graph(getattr(self, step)))
+            self.capture()
+
+    def capture(self) -> None:
+        """Record each step as a CUDA graph at its third call, and replay it from then on."""
+        for step in ("step_discriminator", "step_generator", "step_simultaneously"):
+            setattr(self, step, cuda.graph(getattr(self, step)))
 
     # ---------------------------------------------------------------------------- the two steps
 
@@ -227,7 +232,7 @@ class Minimax(Players):
             (self.discriminator, self.d_optimizer),
             (self.generator, self.g_optimizer),
         ):
-            self._clip(network)
+            self._settle_gradients(network)
             optimizer.step()
         self._project()
         replay.each_step(self._count_discriminator_step)
@@ -260,9 +265,12 @@ class Minimax(Players):
             for p, g in zip(weights, grad(pull, weights, allow_unused=True), strict=True):
                 if g is not None:
                     p.grad = g if p.grad is None else p.grad + g
-        self._clip(network)
+        self._settle_gradients(network)
 
-    def _clip(self, network: Module) -> None:
+    def _settle_gradients(self, network: Module) -> None:
+        """Average over the processes that train together, and clip; both only if asked for."""
+        players = {id(self.generator): self.g_optimizer, id(self.discriminator): self.d_optimizer}
+        players[id(network)].average_gradients()
         if self.clip_grad_norm:
             clip_grad_norm_(network.parameters(), self.clip_grad_norm)
 
@@ -385,6 +393,15 @@ class Minimax(Players):
         random.set_random_state(state["random"])
         self.epoch, self.step = state["epoch"], state["step"]
         self.d_updates = state["d_updates"]
+
+    def average_statistics(self) -> None:
+        """Replace floating-point buffers by their means over all ranks.
+
+        Without synchronised batch norm every rank has running statistics of its own.
+        """
+        networks = [self.generator, self.discriminator]
+        networks += [self.ema.module] if self.ema is not None else []
+        group().mean(b.data for n in networks for b in n.buffers() if b.dtype.kind == "f")
 
     def check_finite(self) -> None:
         """Raise :class:`Diverged` if a weight of either network is NaN or infinite."""

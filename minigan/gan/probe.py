@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import backend, random
 from ..autograd import grad
 from ..backend import Array, module_of, np, to_host
+from ..distributed import alone
 from ..nn import BatchNorm1d, BatchNorm2d, Module, ReLU
 from ..tensor import Tensor
 from .penalties import input_gradients
@@ -32,7 +33,8 @@ def untouched(game: Minimax) -> Iterator[None]:
     networks = (game.generator, game.discriminator)
     buffers = [(b, b.data.copy()) for network in networks for b in network.buffers()]
     try:
-        yield
+        with alone():
+            yield
     finally:
         for buffer, data in buffers:
             buffer.data[...] = data

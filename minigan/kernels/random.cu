@@ -21,15 +21,16 @@ __device__ void philox(word block, word seed, word rank, word* c) {
 __device__ int uniforms(word block, word seed, word rank, REAL* u) {
     word c[4];
     philox(block, seed, rank, c);
-    if (sizeof(REAL) == 8) {
+    if constexpr (sizeof(REAL) == 8) {
         for (int i = 0; i < 4; ++i) u[i] = (REAL)((c[i] >> 11) * (1.0 / 9007199254740992.0));
         return 4;
+    } else {
+        for (int i = 0; i < 4; ++i) {
+            u[2 * i] = (REAL)(((unsigned)c[i] >> 8) * (1.0f / 16777216.0f));
+            u[2 * i + 1] = (REAL)(((unsigned)(c[i] >> 32) >> 8) * (1.0f / 16777216.0f));
+        }
+        return 8;
     }
-    for (int i = 0; i < 4; ++i) {
-        u[2 * i] = (REAL)(((unsigned)c[i] >> 8) * (1.0f / 16777216.0f));
-        u[2 * i + 1] = (REAL)(((unsigned)(c[i] >> 32) >> 8) * (1.0f / 16777216.0f));
-    }
-    return 8;
 }
 
 // `renewed`, if it is not null, holds the counter: a recorded step gets it anew at every replay.

@@ -22,7 +22,14 @@ from .embedding import Embedding
 from .linear import Dense, Flatten, Identity, Linear, Unflatten
 from .loss import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
 from .module import Buffer, LayerError, Module, Parameter
-from .norm import BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm2d, LayerNorm
+from .norm import (
+    BatchNorm1d,
+    BatchNorm2d,
+    GroupNorm,
+    InstanceNorm2d,
+    LayerNorm,
+    SyncBatchNorm,
+)
 from .pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from .resize import PixelShuffle, ReflectionPad2d, Upsample, ZeroPad2d
 from .rnn import GRU, LSTM, RNN
@@ -40,6 +47,7 @@ __all__ = [
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
+    "SyncBatchNorm",
     "Buffer",
     "Conv1d",
     "Conv2d",

@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 from .. import ops, random
+from ..distributed import group
 from ..ops import (
     conv1d,
     conv2d,
@@ -22,6 +23,7 @@ from ..ops import (
     tanh,
     where,
 )
+from ..ops.collective import all_reduce
 from ..tensor import Tensor
 from .embedding import embedding, one_hot
 from .loss import (
@@ -153,6 +155,30 @@ def batch_norm(
     if weight is not None and bias is not None:
         return ops.batch_norm(x, weight, bias, eps, stats)
     return _affine(ops.standardize(x, axes, eps, stats), weight, bias)
+
+
+def sync_batch_norm(
+    x: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """:func:`batch_norm` in training with the statistics of the batches of all ranks.
+
+    The batches are of one size. Written out in sums, so that gradients of any order cross the
+    ranks, too.
+    """
+    axes = (0, *range(2, x.ndim))
+    n = x.numel() // max(x.shape[1], 1) * group().size
+    mean = all_reduce(x.sum(axes, keepdim=True)) / n
+    centred = x - mean
+    variance = all_reduce((centred * centred).sum(axes, keepdim=True)) / n
+    _track(running_mean, mean.data.reshape(-1), momentum)
+    _track(running_var, variance.data.reshape(-1) * (n / (n - 1)), momentum)
+    return _affine(centred * (variance + eps) ** -0.5, weight, bias)
 
 
 def _track(running: Tensor | None, value: Any, momentum: float) -> None:

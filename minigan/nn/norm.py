@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..backend import asarray
+from ..distributed import group
 from ..ops import ones, zeros
 from ..tensor import Parameter, Tensor
 from . import functional as F
@@ -86,6 +87,40 @@ class BatchNorm1d(_BatchNorm):
 class BatchNorm2d(_BatchNorm):
     __doc__ = f"For input (N, C, H, W). {_BatchNorm.__doc__}"
     axes = (4,)
+
+
+class SyncBatchNorm(_BatchNorm):
+    __doc__ = f"""For input (N, C), (N, C, L) or (N, C, H, W): over the batches of all ranks.
+
+    Processes that train together (:mod:`minigan.distributed`) then normalise as one process with
+    all their samples would. {_BatchNorm.__doc__}"""
+    axes = (2, 3, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or group().size == 1:
+            return super().forward(x)
+        self._check(x)
+        if self.momentum is None:
+            raise ValueError("SyncBatchNorm needs a momentum: a plain average is not kept here")
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked.data += 1
+        return F.sync_batch_norm(
+            x,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.momentum,
+            self.eps,
+        )
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module) -> Module:
+        """Make every batch norm in ``module`` one that is over all ranks; returns ``module``."""
+        for part in module.modules():
+            if isinstance(part, (BatchNorm1d, BatchNorm2d)):
+                part.__class__ = cls  # type: ignore[assignment]
+        return module
 
 
 class InstanceNorm2d(_BatchNorm):

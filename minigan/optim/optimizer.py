@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from .. import backend, replay
+from .. import backend, distributed, replay
 from ..autograd import enable_grad
 from ..backend import Array, device_of, module_of
 from ..tensor import Tensor, next_order
@@ -116,6 +116,18 @@ class Optimizer:
                 elif p.grad is not None:
                     home[...] = 0
                     p.grad = Tensor(home)
+
+    def average_gradients(self) -> None:
+        """Replace the gradients by their means over all ranks: one message for all weights.
+
+        Every rank must have gradients for the same parameters.
+        """
+        if distributed.group().size > 1:
+            replay.not_in_graph("gradients are averaged over several processes")
+            flats = self._adopt()
+            for flat in flats:
+                flat.collect()
+            distributed.group().mean(flat.grad for flat in flats)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; those with ``grad`` None stay as they are.

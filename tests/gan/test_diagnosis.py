@@ -43,6 +43,7 @@ def names(doctor):
 # ------------------------------------------------------------------------------------ sicknesses
 
 
+@pytest.mark.host
 def test_a_healthy_game_is_left_alone():
     game = Minimax(mlp(2, 32, 32, 2, norm=True), mlp(2, 32, 1), lr=2e-3)
     doctor = play(game, gauss(640), 200)
@@ -51,6 +52,7 @@ def test_a_healthy_game_is_left_alone():
     assert len(doctor.readings) == 1 + 200 // 5
 
 
+@pytest.mark.host
 def test_d_wins():
     game = Minimax(mlp(2, 8, 2), mlp(2, 32, 1), lr=1e-6, d_lr=2e-2)
     (finding,) = play(game, gauss(640, center=4.0), 100).findings
@@ -59,6 +61,7 @@ def test_d_wins():
     assert "penalties=['r1=1']" in finding.remedy and "d_lr" in finding.remedy
 
 
+@pytest.mark.host
 def test_the_minimax_loss_saturates():
     """Where D wins, its gradient for G vanishes; the non-saturating one's above does not."""
     game = Minimax(mlp(2, 8, 2), mlp(2, 32, 1), "minimax", lr=1e-6, d_lr=2e-2)
@@ -71,11 +74,13 @@ def test_the_minimax_loss_saturates():
     assert "objective='non-saturating'" in flat.remedy
 
 
+@pytest.mark.host
 def test_g_wins():
     game = Minimax(mlp(2, 32, 2), nn.Linear(2, 1), lr=3e-2, d_lr=1e-6)
     assert names(play(game, gauss(640), 100)) == {"G wins"}
 
 
+@pytest.mark.host
 def test_g_collapses_to_a_point():
     """D does not answer, so G moves all samples to where D likes them most: one corner."""
     generator = nn.Sequential(*mlp(2, 32, 2), nn.Tanh())
@@ -87,6 +92,7 @@ def test_g_collapses_to_a_point():
     assert "pack=2" in finding.remedy
 
 
+@pytest.mark.host
 @pytest.mark.filterwarnings("ignore:nothing limits D's slope")
 def test_the_loss_explodes_without_a_constraint():
     game = Minimax(mlp(2, 8, 2), mlp(2, 64, 64, 1), "wasserstein", lr=1e-6, d_lr=5e-2)
@@ -95,6 +101,7 @@ def test_the_loss_explodes_without_a_constraint():
     assert "gradient-penalty=10" in finding.remedy
 
 
+@pytest.mark.host
 def test_the_same_game_with_a_constraint_does_not_explode():
     critic = mlp(2, 64, 64, 1)
     options = {"penalties": ["gradient-penalty=10"], "lr": 1e-6, "d_lr": 2e-3}
@@ -123,6 +130,7 @@ def test_batch_norm_drifts():
     assert "momentum=0.1" in finding.remedy
 
 
+@pytest.mark.host
 def test_the_gradient_is_lost_between_layers():
     generator = mlp(2, *[8] * 6, 2, activation=nn.Sigmoid)
     doctor = play(Minimax(generator, mlp(2, 16, 1), lr=1e-5), gauss(640))
@@ -219,6 +227,7 @@ def test_a_finding_is_said_once_and_again_only_after_it_went_away(monkeypatch):
     assert str(first) == "step 6: flu (gone by step 22): for 6 steps, it sneezes; try rest"
 
 
+@pytest.mark.host
 def test_findings_are_printed_if_nobody_listens(capsys):
     game = Minimax(mlp(2, 32, 2), nn.Linear(2, 1), lr=3e-2, d_lr=1e-6)
     data = gauss(640)

@@ -60,6 +60,15 @@ def test_clipping_recorded_gradients_spares_their_graph():
     np.testing.assert_array_equal(mg.grad(y, x)[0].numpy(), [2] * 3)
 
 
+def test_clipping_gradients_that_have_a_graph():
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    (x**3).sum().backward(create_graph=True)
+    recorded = x.grad
+    utils.clip_grad_value_(x, 4.0)
+    assert x.grad.tolist() == [3, 4] and recorded.tolist() == [3, 12]
+    assert mg.grad(recorded.sum(), x)[0].tolist() == [6, 12]
+
+
 def test_vectors():
     net = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
     vector = utils.parameters_to_vector(net.parameters())

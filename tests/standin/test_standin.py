@@ -5,6 +5,7 @@ import json
 import math
 import operator
 import pickle
+import sys
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ import pytest
 
 import standin
 from standin import Misuse, counts, no_sync, snapshot
-from standin import cupy as stand_in
+from standin import library as stand_in
 
 HIDDEN = "hidden"  # counted, and under no_sync() refused; CuPy does it silently
 SILENT = None  # CuPy does it, and the result is not what was meant
@@ -65,7 +66,6 @@ MISUSES = [  # s.a, s.b: float32 (2, 3); s.i: integers; s.mask: booleans; s.h: a
     # sent without a word
     waits("a list as index", lambda xp, s: s.a[:, [0, 2]]),
     waits("a NumPy index", lambda xp, s: s.a[:, np.array([0, 2])]),
-    waits("a NumPy value", lambda xp, s: operator.setitem(s.a, ..., s.h)),
     # host and device mixed
     both("asarray", lambda xp, s: np.asarray(s.a), TypeError),
     both("array of NumPy", lambda xp, s: np.array(s.a), TypeError),
@@ -80,6 +80,7 @@ MISUSES = [  # s.a, s.b: float32 (2, 3); s.i: integers; s.mask: booleans; s.h: a
     both("maximum", lambda xp, s: xp.maximum(s.a, s.h), TypeError),
     both("concatenate", lambda xp, s: xp.concatenate([s.a, s.h]), TypeError),
     both("out on the host", lambda xp, s: xp.exp(s.a, out=s.h), TypeError),
+    both("a host's values assigned", lambda xp, s: operator.setitem(s.a, ..., s.h), ValueError),
     both("index of a list", lambda xp, s: [1, 2, 3][s.i[0]], TypeError),
     both("text", lambda xp, s: xp.asarray(["a"]), ValueError),
     # what CuPy lacks
@@ -158,7 +159,7 @@ def test_the_same_on_cupy(planted):
 
 
 def devices():
-    yield pytest.param("standin.cupy", id="standin")
+    yield pytest.param("standin.library", id="standin")
     yield pytest.param("cupy", id="cupy", marks=pytest.mark.gpu)
 
 
@@ -206,6 +207,50 @@ def test_new_memory_is_garbage():
 
 def test_no_library_can_read_the_memory():
     assert not hasattr(stand_in.zeros(1), "__cuda_array_interface__")
+
+
+# ------------------------------------------------------------------------------------------ kernels
+
+
+def double(grid, block, args):
+    x, factor = args
+    x *= factor
+
+
+@pytest.fixture
+def kernel(monkeypatch):
+    """A kernel that multiplies an array in place, with Python for a compiler."""
+    compiled = SimpleNamespace(get_function={"double": double}.get)
+    module = SimpleNamespace(load=lambda source, options: compiled)
+    monkeypatch.setitem(sys.modules, "standin.hostcuda", module)
+    return stand_in.RawModule(code="", options=("-std=c++17",)).get_function("double")
+
+
+def test_a_kernel_writes_to_the_memory_it_is_given(kernel):
+    a = stand_in.ones(3, "float32")
+    counts.reset()
+    kernel((1,), (32,), (a, np.float32(2)))
+    assert a.tolist() == [2, 2, 2] and counts.launches == 1
+
+
+@pytest.mark.parametrize(
+    "factor, x, error",
+    [
+        (2.0, stand_in.ones(3), Misuse),
+        (2, stand_in.ones(3), Misuse),
+        (np.float32(2), np.ones(3), TypeError),
+        (np.float32(2), [1.0], TypeError),
+    ],
+)
+def test_arguments_that_a_kernel_would_misread(kernel, factor, x, error):
+    with pytest.raises(error):
+        kernel((1,), (32,), (x, factor))
+
+
+def test_without_a_compiler_kernels_are_skipped(monkeypatch):
+    monkeypatch.setitem(sys.modules, "standin.hostcuda", None)
+    with pytest.raises(pytest.skip.Exception, match="runs on the host through hostcuda.py and g"):
+        stand_in.RawModule(code="")
 
 
 # ------------------------------------------------------------------------------------------- counts

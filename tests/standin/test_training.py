@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from devices import on_standin
+from devices import on_device
 
 import minigan as mg
 import standin
@@ -19,7 +19,7 @@ SHAPES = {"mlp": (1, 8, 8), "dcgan": (3, 32, 32)}
 @pytest.fixture(autouse=True)
 def device():
     """The whole library on the stand-in."""
-    with on_standin():
+    with on_device():
         yield
 
 
@@ -50,3 +50,14 @@ def test_a_step_of_training(model):
 
 def test_launches_do_not_depend_on_the_batch():
     assert play("mlp", 2) == play("mlp", 16)
+
+
+def test_a_device_convolves_all_pictures_at_once():
+    """A CPU takes a few at a time, for its cache."""
+    kernel, launches = mg.ones(8, 16, 4, 4), set()
+    for n in (1, 64):
+        x = mg.ones(n, 16, 16, 16)
+        counts.reset()
+        mg.nn.functional.conv2d(x, kernel)
+        launches.add(counts.launches)
+    assert len(launches) == 1

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from .array import DEVICE, call, elementwise, ndarray, raw, wrap
 from .manners import NAMES, Misuse, check_call, counts, explicit, garbage, launch, rules
+from .ndarray import DEVICE, call, elementwise, ndarray, raw, wrap
 
 _AT = ("add", "subtract", "maximum", "minimum", "bitwise_and", "bitwise_or", "bitwise_xor")
 _FOLD = ("add", "multiply")
@@ -93,7 +93,7 @@ def _lookup(place: str, name: str) -> Any:
         raise AttributeError(f"module {place!r} has no attribute {name!r}: CuPy lacks it")
     if kind == "ufunc" and isinstance(getattr(np, name, None), np.ufunc):
         return ufunc(name)
-    if kind in ("type", "value"):
+    if kind in ("type", "value") and hasattr(np, name):
         return getattr(np, name)
     return _function(place, name)
 
@@ -179,12 +179,18 @@ class _Kernel:
                 raise TypeError(f"Unsupported type {np.ndarray}: {self.name} takes device arrays")
             if isinstance(x, (list, tuple, str)):
                 raise TypeError(f"Unsupported type {type(x)} given to the kernel {self.name}")
+            if type(x) in (bool, int, float):  # CuPy passes 8 bytes, whatever the kernel declares
+                raise Misuse(f"{self.name} got a Python {type(x).__name__}: say np.float32(…)")
         operands = [raw(x) for x in args]
         launch(self.name, lambda *m: self._run(grid, block, m), operands, changes=True)
 
 
 class RawModule:
-    """CUDA C, compiled for the host where ``hostcuda.py`` and a compiler are there."""
+    """CUDA C, compiled for the host where ``hostcuda.py`` and a compiler are there.
+
+    ``hostcuda.load(source, options).get_function(name)`` gives ``f(grid, block, args)``, to which
+    arrays come as NumPy arrays (the device's memory, to be written to) and NumPy scalars.
+    """
 
     def __init__(self, *, code: str, options: tuple[str, ...] = (), **other: Any) -> None:
         if unknown := other.keys() - {"backend", "translate_cucache", "name_expressions", "jitify"}:

@@ -164,9 +164,9 @@ class ndarray:
         scalar = any(isinstance(x, (np.ndarray, np.generic)) for x in args)
         if manners.rules.package is not None and not scalar:
             raise Misuse(f"NumPy's {function.__name__} called on the device in {manners.caller()}")
-        from . import cupy
+        from . import library
 
-        own = getattr(cupy, function.__name__)
+        own = getattr(library, function.__name__)
         return (own if method == "__call__" else getattr(own, method))(*args, **keywords)
 
     # ------------------------------------------------------------------------------------ indexing
@@ -188,18 +188,16 @@ class ndarray:
                 raise Misuse("an element assigned twice: which value it keeps is left to chance")
 
         if not fancy and type(value) is ndarray and value.base is not None:
-            target, v = self._a[index], value._a
-            if v.ctypes.data == target.ctypes.data and v.strides == target.strides:
+            target = self[index]
+            if (target.data.ptr, target.strides) == (value.data.ptr, value.strides):
                 return  # a[i] += b ends with a[i] = a[i], which CuPy notices too
 
         def put(a: np.ndarray, v: Any) -> None:
             a[index] = v
 
-        if isinstance(value, (np.ndarray, list)):
-            hidden(f"a {type(value).__name__} assigned to an array on the device is uploaded")
-            launch("put", put, [self._a, value], changes=True)
-        else:
-            launch("put", put, [self._a, raw(value)], changes=True)
+        if isinstance(value, (np.ndarray, list)) and not forgiven():
+            raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
+        launch("put", put, [self._a, raw(value)], changes=True)
 
     def _index(self, index: Any, reading: bool = False) -> tuple[Any, bool]:
         """The index for the memory, and whether it gathers."""
