@@ -10,8 +10,8 @@ EXERCISES = {
     "7.1": Exercise(
         4,
         {
-            "This line only makes the fakes; nothing is learned in it. Which line decides whether a "
-            "gradient reaches G?": 1,
+            "This line only makes the fakes; nothing is learned in it. Which line decides whether "
+            "a gradient reaches G?": 1,
             "D's step must not reach G, so the cut is right here. Where must there be none?": 2,
             "D's three calls are in the right order. Look at the step of the player that does not "
             "learn.": 3,
@@ -34,7 +34,7 @@ EXERCISES = {
     "7.3": Exercise(
         lambda m: 1 - m,
         {
-            "In one library the number weighs the old value, in the other the new one.": lambda m: m,
+            "One library's number weighs the old value, the other's the new one.": lambda m: m,
             "Write both updates down, old and new value with their weights. The two weights of "
             "either add up to 1.": lambda m: 1 / m,
             "That is PyTorch's default, which suits one m only.": lambda m: 0.1,
@@ -44,8 +44,8 @@ EXERCISES = {
     "7.4": Exercise(
         lambda weight: weight.transpose(2, 3, 1, 0),
         {
-            "The shape may be right, but height and width are exchanged: .T turns all axes round, so "
-            "that the kernel is mirrored at its diagonal.": lambda weight: weight.T,
+            "The shape may be right, but .T turns all axes round: height and width are exchanged, "
+            "and the kernel is mirrored at its diagonal.": lambda weight: weight.T,
             "Which comes last in Keras, the channels that go in or those that come out?": (
                 lambda weight: weight.transpose(2, 3, 0, 1)
             ),

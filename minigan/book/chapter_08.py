@@ -61,8 +61,8 @@ EXERCISES = {
     "8.4": Exercise(
         ("r1", "objective", "d_lr up", "gradient-penalty"),
         {
-            "In run 1 the loss may not be changed, and in run 2 the slope of D is small already: what "
-            "is left to change there?": ("objective", "r1", "d_lr up", "gradient-penalty"),
+            "In run 1 the loss may not be changed, and in run 2 the slope of D is small already: "
+            "what is left to change there?": ("objective", "r1", "d_lr up", "gradient-penalty"),
             "Run 3 has no trouble with slopes: D is right as often as a coin, so it cannot follow. "
             "And what does run 4 lack?": ("r1", "objective", "gradient-penalty", "d_lr up"),
             "In run 1 D is sure of everything already. Would a faster D help?": (
