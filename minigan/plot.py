@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from .autograd import no_grad
 from .backend import asarray, np, to_host
-from .gan import History, oracles
 from .film import player as player
 from .film import png
+from .gan import History, oracles
 from .graph import graph as graph
 from .nn import Module
 from .nn.utils import evaluating

@@ -100,10 +100,11 @@ def execute(source: Path) -> Any:
             timeout=TIMEOUT,
             kernel_name="python3",
             record_timing=False,
+            extra_arguments=["--log-level=ERROR"],
             resources={"metadata": {"path": folder}},
         )
         try:
-            client.execute(env=environment, extra_arguments=["--log-level=ERROR"])
+            client.execute(env=environment)
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             raise ChapterError(f"{source.name}: {_plain(str(error))}") from None
     return _tidied(notebook)
