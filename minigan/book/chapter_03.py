@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
+from ..check.answer import Answer
 from .exercise import Exercise
-
-
-class Verdict(NamedTuple):
-    """What a judge says."""
-
-    ok: bool
-    message: str
-
-    def __bool__(self) -> bool:
-        return self.ok
-
 
 _LATER = {  # a line → those that must come before it, and why
     "B": ("E", "B uses z before E has made it."),
@@ -25,21 +15,21 @@ _LATER = {  # a line → those that must come before it, and why
 }
 
 
-def _step_order(given: Any) -> Verdict:
+def _step_order(given: Any) -> Answer:
     """Any order in which every line finds what it needs."""
     order = str(given).strip().upper()
     if sorted(order) != list("ABCDEF"):
-        return Verdict(False, f"Each of the six letters once, as in 'ABCDEF'; got {given!r}.")
+        return Answer(False, f"Each of the six letters once, as in 'ABCDEF'; got {given!r}.")
     for line, (needed, why) in _LATER.items():
         if order.index(line) < order.index(needed):
-            return Verdict(False, why)
+            return Answer(False, why)
     if order.index("D") > order.index("A"):
         if order.index("D") < order.index("C"):
-            return Verdict(False, "D clears what A has just computed: C finds no gradient.")
-        return Verdict(
+            return Answer(False, "D clears what A has just computed: C finds no gradient.")
+        return Answer(
             False, "D comes last: then A adds to whatever gradient was left before this step."
         )
-    return Verdict(True, "Right.")
+    return Answer(True, "Right.")
 
 
 EXERCISES = {
