@@ -1,17 +1,18 @@
-"""Figures that people look at: sample grids, loss curves, point clouds, computation graphs.
+"""Figures that people look at: sample grids, loss curves, point clouds, computation graphs, films.
 
 Figures are made without pyplot, so nothing depends on a display or on a global state.
 """
 
 from __future__ import annotations
 
-import io
 import math
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from .autograd import no_grad
 from .backend import asarray, np, to_host
+from .film import player as player
+from .film import png
 from .gan import History, oracles
 from .graph import graph as graph
 from .nn import Module
@@ -159,9 +160,4 @@ def new_figure(width: float, height: float) -> Figure:
 
 def save(picture: Image | Figure, path: Any) -> None:
     """Write a picture or a figure as a PNG file, whole or not at all."""
-    buffer = io.BytesIO()
-    if hasattr(picture, "savefig"):
-        picture.savefig(buffer, format="png", metadata={"Software": None})
-    else:
-        picture.save(buffer, format="png")
-    write_atomically(path, buffer.getvalue())
+    write_atomically(path, png(picture))

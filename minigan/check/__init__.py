@@ -8,8 +8,10 @@
     with mg.check.routes(G=g, D=d) as routes: ...          # who received a gradient, and how?
     mg.check.sweep(mg.tanh, x).plot()                      # which step do differences need?
     mg.check.parity(mg.tanh, torch.tanh, x)                # does PyTorch say the same?
+    mg.check.answer(mine, right, {"A hint.": wrong})       # is an exercise solved, or why not?
 """
 
+from .answer import Answer, answer
 from .by_hand import ByHand, by_hand
 from .causes import CAUSES
 from .explain import Explanation, explain

@@ -31,7 +31,7 @@ from . import numeric
 from .causes import Hypothesis, Point, explanations, index
 from .causes.names import DETACHED
 from .subject import CheckError, Subject, as_float64
-from .table import Table
+from .table import BAD, GOOD, Table, framed
 
 Array = Any
 
@@ -74,10 +74,7 @@ class ByHand:
         return f"{self.message}\n{self.table.text()}"
 
     def _repr_html_(self) -> str:
-        colour = "#1a7f37" if self.ok else "#b42318"
-        message = Table([], note=self.message).html()
-        style = f"border-left:4px solid {colour};padding-left:8px"
-        return f'<div style="{style}">{message}{self.table.html()}</div>'
+        return framed(self.message, self.table, GOOD if self.ok else BAD)
 
 
 def by_hand(

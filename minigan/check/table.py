@@ -6,6 +6,7 @@ import html
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+GOOD, BAD, OPEN = "#1a7f37", "#b42318", "#777"  # the colours of a verdict
 _STYLES = {"bad": "background:#fde2dd", "good": "", "note": "color:#777"}
 
 
@@ -105,6 +106,12 @@ class Table:
 
     __str__ = __repr__ = text
     _repr_html_ = html
+
+
+def framed(message: str, table: Table, colour: str) -> str:
+    """A verdict in HTML: a message above a table, with a bar in ``colour`` on the left."""
+    style = f"border-left:4px solid {colour};padding-left:8px"
+    return f'<div style="{style}">{Table([], note=message).html()}{table.html()}</div>'
 
 
 def cell(value: Any) -> str:
