@@ -21,6 +21,7 @@ ON_EVERY_DEVICE = (
     *("test_saving.py", "test_random.py", "metrics/test_features.py", "data/test_loader.py"),
     "check/test_explain.py",
 )
+ONLY_ON_DEVICES = ("test_gpu.py", "test_twins.py")
 
 
 def pytest_generate_tests(metafunc):
@@ -28,7 +29,7 @@ def pytest_generate_tests(metafunc):
     path = Path(metafunc.definition.path).relative_to(HERE)
     marks = {mark.name for mark in metafunc.definition.iter_markers()}
     if path.as_posix().startswith(ON_EVERY_DEVICE) and not marks & {"host", "slow", "parity"}:
-        devices = ["standin"] if path.name == "test_gpu.py" else ["numpy", "standin"]
+        devices = ["standin"] if path.name in ONLY_ON_DEVICES else ["numpy", "standin"]
         if "gpu" in metafunc.config.option.markexpr:
             devices.append(pytest.param("cupy", marks=pytest.mark.gpu))
         metafunc.parametrize("device", devices, indirect=True)

@@ -66,9 +66,7 @@ EXERCISES = {
             "The length is right; but a negative gradient must give a positive step.": (
                 lambda g, lr: -lr
             ),
-            "m̂ = g and v̂ = g². What is divided is m̂ by the *root* of v̂.": (
-                lambda g, lr: -lr / g
-            ),
+            "m̂ = g and v̂ = g². What is divided is m̂ by the *root* of v̂.": (lambda g, lr: -lr / g),
         },
         at=[(3.0, 0.1), (-0.01, 0.002), (100.0, 1.0)],
     ),

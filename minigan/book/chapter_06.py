@@ -26,9 +26,7 @@ EXERCISES = {
     "6.2": Exercise(
         lambda p: (2 * p - 1, 1 if p > 0.5 else -1),
         {
-            "p is the mean if black were 0. Here it is -1.": (
-                lambda p: (p, 1 if p > 0.5 else -1)
-            ),
+            "p is the mean if black were 0. Here it is -1.": (lambda p: (p, 1 if p > 0.5 else -1)),
             "The squared error is not least at the more probable value: try p = 0.6 with -1, 0.2 "
             "and 1.": lambda p: (1 if p > 0.5 else -1, 1 if p > 0.5 else -1),
             "Real pixels are black or white here. Would D take grey for real?": (
