@@ -197,6 +197,9 @@ def set_default_device(device: str) -> None:
     """
     global _default_device
     _default_device = check_device(device)
+    kind, _, index = device.partition(":")
+    if kind == "cuda":  # what is launched goes to the current GPU
+        _load_cupy().cuda.Device(int(index or 0)).use()
 
 
 def device_of(array: Array) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
+import traceback
 import warnings
 from importlib.metadata import version
 from pathlib import Path
@@ -412,7 +413,13 @@ def main(args: list[str] | None = None) -> int:
     """Run the command; every foreseeable mistake is one line on stderr and a non-zero exit."""
     warnings.showwarning = lambda message, *_, **__: print(f"minigan: {message}", file=sys.stderr)
     args = sys.argv[1:] if args is None else args
-    code = _run(args)
+    try:
+        code = _run(args)
+    except Exception:
+        if started() > 1:
+            traceback.print_exc()
+            group().abort(1)
+        raise
     if code and started() > 1:
         group().abort(code)  # the others would wait for this process for ever
     return code

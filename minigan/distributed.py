@@ -5,7 +5,8 @@ ranks' gradients are averaged, so that all take the same step (synchronous data 
 R ranks and batches of B that is training with batches of R · B.
 
 On the CPU the ranks talk through MPI (mpi4py), on GPUs through NCCL (CuPy's), rank r of a machine
-on its GPU number r. Neither is imported unless a launcher started several processes.
+on its GPU number r. Neither is imported unless a launcher started several processes. Losses in the
+history and the diagnosis are those of rank 0, which alone writes.
 """
 
 from __future__ import annotations
@@ -75,7 +76,13 @@ class _MPIGroup(Group):
     @functools.cached_property
     def _nccl(self) -> Any:
         distributed = importlib.import_module("cupyx.distributed")
-        return distributed.init_process_group(self.size, self.rank, use_mpi=True)
+        try:
+            return distributed.init_process_group(self.size, self.rank, use_mpi=True)
+        except RuntimeError as error:
+            raise backend.DeviceError(
+                f"GPUs of several processes talk through NCCL ({error}): pip install "
+                "nvidia-nccl-cu12 (or nvidia-nccl-cu13)"
+            ) from None
 
     def mean(self, arrays: Iterable[Array]) -> None:
         for array in arrays:

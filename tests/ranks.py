@@ -69,11 +69,13 @@ def noise(out):
     np.savez(f"{out}-{group().rank}", weights=weights.numpy(), noise=mg.randn(3).numpy())
 
 
-def fail(out):
+def fail(out, foreseen=True):
     """Rank 1 makes a mistake while rank 0 waits for it."""
     from minigan import cli
 
     if group().rank:
+        if not foreseen:
+            cli.Run = None
         sys.exit(cli.main(["info", f"{out}-nowhere"]))
     group().sum(np.zeros(1))
 
@@ -81,13 +83,14 @@ def fail(out):
 WHAT = {
     "plain": lambda out: play(out),
     "clipped": lambda out: play(
-        out, objective="wasserstein", penalties=["gradient-penalty=1"], clip_grad_norm=0.1
+        out, objective="hinge", penalties=["r1=1"], clip_grad_norm=0.05, d_steps=2
     ),
     "together": lambda out: play(out, simultaneous=True),
     "batch norm": lambda out: play(out, batch_norm=True),
     "gradient": gradient,
     "noise": noise,
     "fail": fail,
+    "fail unforeseen": lambda out: fail(out, foreseen=False),
 }
 
 if __name__ == "__main__":
