@@ -8,14 +8,11 @@ EXERCISES = {
     "6.1": Exercise(
         lambda n, t: n * ((1 - t) ** 2 + t**2),
         {
-            "That is the squared length at the ends. What is the variance of a sum of two "
-            "independent terms, each with its factor?": lambda n, t: n,
+            "That is the squared length at the ends. For independent points the mixed term is zero "
+            "on average: what remains?": lambda n, t: n,
             "A factor comes into a variance as its square.": lambda n, t: n * ((1 - t) + t**2),
             "That is one component's variance. How many components are there?": (
                 lambda n, t: (1 - t) ** 2 + t**2
-            ),
-            "The cross term is zero on average, as the two points are independent.": (
-                lambda n, t: n * ((1 - t) ** 2 + t**2 + 2 * t * (1 - t) / 2)
             ),
             "The square of the length is asked for, not the length.": (
                 lambda n, t: (n * ((1 - t) ** 2 + t**2)) ** 0.5
@@ -26,9 +23,7 @@ EXERCISES = {
     "6.2": Exercise(
         lambda p: (2 * p - 1, 1 if p > 0.5 else -1),
         {
-            "p is the mean if black were 0. Here it is -1.": (
-                lambda p: (p, 1 if p > 0.5 else -1)
-            ),
+            "p is the mean if black were 0. Here it is -1.": (lambda p: (p, 1 if p > 0.5 else -1)),
             "The squared error is not least at the more probable value: try p = 0.6 with -1, 0.2 "
             "and 1.": lambda p: (1 if p > 0.5 else -1, 1 if p > 0.5 else -1),
             "Real pixels are black or white here. Would D take grey for real?": (
