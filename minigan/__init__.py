@@ -11,7 +11,7 @@
 The house, from the ground up: ``backend`` (NumPy or CuPy), ``random``, ``tensor`` and ``autograd``,
 ``ops`` (the differentiable functions), ``check`` (is a gradient right?), ``nn`` and ``optim``
 (layers, optimisers), ``data`` and ``gan`` (what is learned, and the game), ``zoo`` (networks),
-``plot`` (figures), ``runs`` and ``cli`` (the command).
+``plot`` (figures), ``runs`` and ``cli`` (the command), ``book`` (its exercises).
 """
 
 from . import check, cuda, data, gan, metrics, nn, optim, plot, profiler, zoo

@@ -148,7 +148,8 @@ def describe_cuda() -> list[str]:
         cupy = _load_cupy()
     except DeviceError as error:
         return [str(error)]
-    lines = [f"CuPy {cupy.__version__}, driver {_driver(cupy)}"]
+    version = vars(cupy)["__version__"]
+    lines = [f"CuPy {version}, driver {_driver(cupy)}"]
     for i in range(cupy.cuda.runtime.getDeviceCount()):
         about = cupy.cuda.runtime.getDeviceProperties(i)
         lines.append(f"cuda:{i} {about['name'].decode()}, {about['totalGlobalMem'] >> 20} MiB")
@@ -246,6 +247,24 @@ def on(device: str | None) -> Iterator[Any]:
 def to_host(array: Array) -> np.ndarray:
     """``array`` as a NumPy array: itself, or a copy brought back from the GPU."""
     return array if module_of(array) is np else array.get()
+
+
+def nccl(size: int, rank: int) -> Any:
+    """What lets the GPUs of ``size`` processes talk to each other, for process ``rank``.
+
+    Raises
+    ------
+    DeviceError
+        If NCCL is missing.
+    """
+    try:
+        cupyx = importlib.import_module("cupyx.distributed")
+        return cupyx.init_process_group(size, rank, use_mpi=True)
+    except RuntimeError as error:
+        raise DeviceError(
+            f"GPUs of several processes talk through NCCL ({error}): pip install "
+            "nvidia-nccl-cu12 (or nvidia-nccl-cu13)"
+        ) from None
 
 
 def send(array: np.ndarray, place: Array) -> None:

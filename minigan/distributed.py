@@ -75,14 +75,7 @@ class _MPIGroup(Group):
 
     @functools.cached_property
     def _nccl(self) -> Any:
-        distributed = importlib.import_module("cupyx.distributed")
-        try:
-            return distributed.init_process_group(self.size, self.rank, use_mpi=True)
-        except RuntimeError as error:
-            raise backend.DeviceError(
-                f"GPUs of several processes talk through NCCL ({error}): pip install "
-                "nvidia-nccl-cu12 (or nvidia-nccl-cu13)"
-            ) from None
+        return backend.nccl(self.size, self.rank)
 
     def mean(self, arrays: Iterable[Array]) -> None:
         for array in arrays:

@@ -87,7 +87,7 @@ class FakeArray:
         return self
 
 
-def fake_cupy(gpus=1, error=None):
+def fake_cupy(gpus=1, error=None, driver=12040):
     """A module that looks like CuPy on a machine with so many GPUs, or with a library missing."""
 
     def exp(x):
@@ -95,13 +95,21 @@ def fake_cupy(gpus=1, error=None):
             raise error
         return x
 
+    used = []
     return SimpleNamespace(
+        __version__="14",
+        used=used,
         ndarray=FakeArray,
         ones=lambda *args, **kwargs: FakeArray(),
         exp=exp,
         cuda=SimpleNamespace(
             is_available=lambda: gpus > 0,
-            runtime=SimpleNamespace(getDeviceCount=lambda: gpus),
+            runtime=SimpleNamespace(
+                getDeviceCount=lambda: gpus,
+                driverGetVersion=lambda: driver,
+                getDeviceProperties=lambda i: {"name": b"H%d" % i, "totalGlobalMem": 3 << 20},
+            ),
+            Device=lambda n: SimpleNamespace(use=lambda: used.append(n)),
         ),
     )
 
@@ -130,13 +138,17 @@ def cupy_is(monkeypatch):
     "cupy, advice",
     [
         (ImportError("no cupy"), r"not installed: pip install 'minigan\[cuda12\]'"),
-        (fake_cupy(gpus=0), "CuPy sees none here: use device 'cpu', or install the driver"),
+        (
+            fake_cupy(gpus=0, driver=0),
+            r"sees none here \(driver: none\): use device 'cpu', or install the driver",
+        ),
+        (fake_cupy(gpus=0), r"sees none here \(driver: CUDA 12.4\): use device 'cpu'"),
         (
             fake_cupy(error=RuntimeError("libnvrtc.so is missing")),
             r"\(libnvrtc.so is missing\): pip install 'cupy-cuda12x\[ctk\]'",
         ),
     ],
-    ids=["not installed", "no GPU", "libraries missing"],
+    ids=["not installed", "no driver", "no GPU", "libraries missing"],
 )
 def test_cuda_without_what_it_needs(cupy_is, cupy, advice):
     cupy_is(cupy)
@@ -153,7 +165,10 @@ def test_cuda_with_all_it_needs(cupy_is):
     assert mg.cuda_is_available()
     assert backend.module_of(FakeArray()) is cupy
     mg.set_default_device("cuda:1")
-    assert backend.default_device() == "cuda:1"
+    assert backend.default_device() == "cuda:1" and cupy.used == [1]
+    assert backend.describe_cuda() == [
+        "CuPy 14, driver CUDA 12.4", "cuda:0 H0, 3 MiB", "cuda:1 H1, 3 MiB"
+    ]  # fmt: skip
     with pytest.raises(DeviceError, match=r"no device 'cuda:2'.* has 2 GPU"):
         mg.set_default_device("cuda:2")
 

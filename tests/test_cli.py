@@ -97,7 +97,7 @@ def test_help_shows_examples(capsys):
     assert "train" in capsys.readouterr().out
 
 
-WITHOUT_DEFAULT = {"data_dir", "penalties", "d_lr"}
+WITHOUT_DEFAULT = {"data_dir", "penalties", "d_lr", "sync_batch_norm"}
 
 
 def test_the_helps_defaults_are_the_defaults():
@@ -114,7 +114,7 @@ def test_the_helps_defaults_are_the_defaults():
             assert kind(usual) == getattr(default, option), option
             assert kind(*for_digits or [usual]) == getattr(digits, option), option
             seen.append(option)
-    unset = WITHOUT_DEFAULT | {"generator", "discriminator"}
+    unset = WITHOUT_DEFAULT | {"generator", "discriminator", "ranks"}
     assert set(seen) == vars(default).keys() - unset
 
 

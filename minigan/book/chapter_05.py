@@ -75,7 +75,7 @@ EXERCISES = {
         {
             "In (a) the losses are those of an equilibrium, but the samples are noise. Does a good "
             "D say ½ to noise?": ("healthy", "D has won", "healthy", "mode collapse"),
-            "Whose loss is near zero in (b), and what does G learn from a D that is always right?": (
+            "Whose loss is near zero in (b)? What does G learn from a D that is always right?": (
                 "D does not learn",
                 "healthy",
                 "healthy",

@@ -8,14 +8,11 @@ EXERCISES = {
     "6.1": Exercise(
         lambda n, t: n * ((1 - t) ** 2 + t**2),
         {
-            "That is the squared length at the ends. What is the variance of a sum of two "
-            "independent terms, each with its factor?": lambda n, t: n,
+            "That is the squared length at the ends. For independent points the mixed term is zero "
+            "on average: what remains?": lambda n, t: n,
             "A factor comes into a variance as its square.": lambda n, t: n * ((1 - t) + t**2),
             "That is one component's variance. How many components are there?": (
                 lambda n, t: (1 - t) ** 2 + t**2
-            ),
-            "The cross term is zero on average, as the two points are independent.": (
-                lambda n, t: n * ((1 - t) ** 2 + t**2 + 2 * t * (1 - t) / 2)
             ),
             "The square of the length is asked for, not the length.": (
                 lambda n, t: (n * ((1 - t) ** 2 + t**2)) ** 0.5

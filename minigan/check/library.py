@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from .. import backend, ops, random
 from ..autograd import cast, expand, sum_to
 from ..backend import np
+from ..ops.collective import all_reduce
 from ..ops.conv import _conv2d_weight, _fold_windows
 from ..ops.shape import scatter_
 from .gradients import gradients
@@ -127,6 +128,7 @@ def _examples() -> Iterator[Example]:
     yield example(
         "lstm", lambda *a: ops.lstm(*a)[0], _any(3, 2, 8), _any(8, 2), _any(2, 2), _any(2, 2)
     )
+    yield example("all_reduce", all_reduce, _any(2, 3))
     yield example("conv1d", ops.conv1d, _any(2, 2, 5), _any(2, 2, 3))
     yield example("windows", lambda x: ops.windows(x, 2, 2, 1), _any(1, 2, 3, 4))
     yield example(

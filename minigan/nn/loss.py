@@ -124,6 +124,8 @@ def cross_entropy(
 ) -> Tensor:
     """-Σ_c w_c q_c log softmax(x)_c for scores x and wanted probabilities q.
 
+    The mean is over all places; for classes with weights it is weighted as in :func:`nll_loss`.
+
     Parameters
     ----------
     x : Tensor, (C,), (N, C) or (N, C, d1, …)
@@ -132,8 +134,6 @@ def cross_entropy(
         Classes, as in :func:`nll_loss`, or probabilities q in the shape of x.
     label_smoothing : float
         Mix q with the uniform distribution: (1 - s) q + s / C (Szegedy et al. 2016, section 7).
-
-    The mean is over all places; for classes with weights it is weighted as in :func:`nll_loss`.
     """
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing lies in [0, 1], got {label_smoothing}")

@@ -71,7 +71,7 @@ def lacks(name):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_array_libraries_are_imported_in_one_place(path):
-    if path.name == "backend.py":
+    if path.name == "backend.py" or path.parent.name == "book":  # its answers are a reader's
         return
     found = [
         (line, name)
