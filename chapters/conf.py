@@ -12,6 +12,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from docutils import nodes
+
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
@@ -140,9 +142,18 @@ def escape(app, what, name, obj, options, lines):
         lines[i] = "".join(parts)
 
 
+def align(app, doctree):
+    """KaTeX wants several lines, or an &, within an environment; docstrings leave it out."""
+    for block in doctree.findall(nodes.math_block):
+        latex = block.astext()
+        if ("&" in latex or "\\\\" in latex) and "\\begin" not in latex:
+            block.children = [nodes.Text(f"\\begin{{aligned}}{latex}\\end{{aligned}}")]
+
+
 def setup(app):
     """Make the pages before Sphinx looks for its sources."""
     app.connect("autodoc-process-docstring", escape, priority=900)  # after napoleon
+    app.connect("doctree-read", align)
     made = HERE / "made"
     if made.is_dir() and not (HERE.parent / "notebooks").is_dir():
         shutil.rmtree(made)
