@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from . import backend, replay
+from . import backend, kernels, replay
 from .backend import cuda_is_available as is_available
 from .replay import CaptureError
 from .tensor import Tensor
@@ -104,6 +104,7 @@ class _Graph:
         self.recording = replay.Recording(like)
         self.stream = xp.cuda.Stream(non_blocking=True)
         self.pool = xp.cuda.MemoryPool()  # what a replay computes must not be given to others
+        kernels.load_product(xp)
         self.stream.wait_event(xp.cuda.get_current_stream().record())
         replay.set_recording(self.recording)
         try:

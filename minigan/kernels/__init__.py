@@ -223,6 +223,12 @@ def product(a: Array, b: Array) -> Array:
     return c
 
 
+def load_product(xp: Any) -> None:
+    """Compile the kernel of :func:`product`, which no step uses before it is recorded."""
+    for real in REALS.values():
+        _module(xp, "gemm", real, THREADS, TILE).get_function("gemm")
+
+
 def _stacked(x: Array, batch: Sequence[int]) -> Array:
     """Matrices broadcast to the axes ``batch``, as (count, rows, columns)."""
     x = module_of(x).broadcast_to(x, (*batch, *x.shape[-2:]))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from devices import on_device
 from numeric import every
+from standin import counts
 
 import minigan as mg
 from minigan import Tensor, kernels, nn
@@ -64,3 +65,14 @@ def test_a_training_step(kind):
         on_cpu, on_gpu = weights("cpu"), weights("cuda")
     for a, b in zip(on_gpu, on_cpu, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_a_device_convolves_all_pictures_at_once():
+    """A CPU takes a few at a time, for its cache."""
+    kernel, launches = mg.ones(8, 16, 4, 4), set()
+    for n in (1, 64):
+        x = mg.ones(n, 16, 16, 16)
+        counts.reset()
+        mg.nn.functional.conv2d(x, kernel)
+        launches.add(counts.launches)
+    assert len(launches) == 1
