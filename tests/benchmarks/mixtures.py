@@ -134,6 +134,17 @@ def table(name: str, study: Study) -> Table:
     return Table([*rows, perfect | {"reverse KL": f"{floor.reverse_kl:.4f}"}])
 
 
+def ranking(study: Study) -> str:
+    """The methods from best to worst, by each of the three means."""
+    lines = []
+    for metric, digits, sign in (("modes", 1, -1), ("high quality", 1, -1), ("reverse KL", 2, 1)):
+        means = {m: np.nanmean([r[metric] for r in study.measured[m]]) for m in study.methods}
+        best = sorted(means, key=lambda m: sign * means[m])
+        lines.append(f"- {metric}: " + ", ".join(f"{m} {means[m]:.{digits}f}" for m in best))
+    note = "From best to worst by the means (so few runs tell apart what differs by several errors):"
+    return "\n".join([note, "", *lines])
+
+
 def figure(name: str, study: Study) -> Any:
     """Above, each method's first run that did not fail; below, every run's three metrics."""
     from matplotlib.figure import Figure
@@ -185,7 +196,8 @@ def main() -> None:
     parts = []
     for mixture in ("ring", "grid") if arguments.data == "both" else (arguments.data,):
         done = study(mixture, budget, arguments)
-        parts.append(f"## {mixture}\n\n{table(mixture, done).markdown()}\n\n{done.failures()}")
+        parts.append(f"## {mixture}\n\n{table(mixture, done).markdown()}\n\n{ranking(done)}")
+        parts += [done.failures()] if done.failures() else []
         arguments.out.mkdir(parents=True, exist_ok=True)
         plot.save(figure(mixture, done), arguments.out / f"mixtures-{mixture}.png")
         parts.append(f"![{mixture}](mixtures-{mixture}.png)")
