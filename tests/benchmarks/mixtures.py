@@ -141,7 +141,7 @@ def ranking(study: Study) -> str:
         means = {m: np.nanmean([r[metric] for r in study.measured[m]]) for m in study.methods}
         best = sorted(means, key=lambda m: sign * means[m])
         lines.append(f"- {metric}: " + ", ".join(f"{m} {means[m]:.{digits}f}" for m in best))
-    note = "From best to worst by the means (so few runs tell apart what differs by several errors):"
+    note = "From best to worst by the means (few runs tell apart what differs by several errors):"
     return "\n".join([note, "", *lines])
 
 
