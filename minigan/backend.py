@@ -262,8 +262,8 @@ def nccl(size: int, rank: int) -> Any:
         return cupyx.init_process_group(size, rank, use_mpi=True)
     except RuntimeError as error:
         raise DeviceError(
-            f"GPUs of several processes talk through NCCL ({error}): pip install "
-            "nvidia-nccl-cu12 (or nvidia-nccl-cu13)"
+            f"GPUs of several processes talk through NCCL, which failed: {error}. If it is "
+            "missing: pip install nvidia-nccl-cu12 (or nvidia-nccl-cu13)"
         ) from None
 
 

@@ -34,7 +34,8 @@ def allow_tf32() -> None:
     """Let products of float32 matrices use TensorFloat-32 (Ampere and newer): faster, 10-bit.
 
     Inputs are rounded to 10 bits of fraction, about three decimal digits, and sums are kept in
-    float32. CuPy reads this choice once, so it comes before the first use of a GPU.
+    float32. Recorded steps multiply in float32 all the same. CuPy reads this choice once, so it
+    comes before the first use of a GPU.
 
     Raises
     ------
@@ -74,6 +75,8 @@ def graph(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def step(*inputs: Any) -> Any:
         nonlocal recorded, calls, refused
+        if replay.recording():  # it is part of a larger step
+            return function(*inputs)
         calls += 1
         devices = {x.device for x in inputs if isinstance(x, Tensor)}
         if refused or calls <= WARM_UP or len(devices) != 1 or "cpu" in devices:

@@ -136,12 +136,11 @@ def _by_kernel(kind: str, shape: tuple[int, ...], dtype: Any, device: str | None
     """The same numbers, drawn where they are wanted."""
     words = _words(math.prod(shape), dtype)
 
-    def counter() -> int:
-        return _stream.take(words)
+    def place() -> tuple[int, int, int]:
+        return _stream.seed, _stream.rank, _stream.take(words)
 
     with backend.on(device) as xp:
-        place = replay.numbers(counter, 1, np.uint64)
-        return kernels.random(kind, xp, shape, dtype, _stream.seed, _stream.rank, place)
+        return kernels.random(kind, xp, shape, dtype, replay.numbers(place, 3, np.uint64))
 
 
 def _words(n: int, dtype: Any) -> int:

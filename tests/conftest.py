@@ -17,11 +17,11 @@ settings.load_profile("minigan")
 
 HERE = Path(__file__).parent
 ON_EVERY_DEVICE = (
-    *("ops", "nn", "gan", "test_tensor.py", "test_gpu.py", "test_optim.py", "test_zoo.py"),
-    *("test_saving.py", "test_random.py", "metrics/test_features.py", "data/test_loader.py"),
-    "check/test_explain.py",
+    *("ops", "nn", "gan", "test_tensor.py", "test_optim.py", "test_zoo.py", "test_saving.py"),
+    *("test_random.py", "metrics/test_features.py", "data/test_loader.py"),
+    *("check/test_explain.py", "kernels/test_arithmetic.py", "test_cuda.py", "test_gpu.py"),
 )
-ONLY_ON_DEVICES = ("test_gpu.py", "test_twins.py")
+ONLY_ON_DEVICES = ("test_arithmetic.py", "test_cuda.py", "test_gpu.py", "test_twins.py")
 
 
 def pytest_generate_tests(metafunc):

@@ -145,9 +145,13 @@ class Minimax(Players):
             self.capture()
 
     def capture(self) -> None:
-        """Record each step as a CUDA graph at its third call, and replay it from then on."""
+        """Record each step as a CUDA graph at its third call, and replay it from then on.
+
+        G's step is recorded where it is given real samples, as :meth:`fit` does. Called again, it
+        begins anew.
+        """
         for step in ("step_discriminator", "step_generator", "step_simultaneously"):
-            setattr(self, step, cuda.graph(getattr(self, step)))
+            setattr(self, step, cuda.graph(getattr(type(self), step).__get__(self)))
 
     # ---------------------------------------------------------------------------- the two steps
 

@@ -49,12 +49,17 @@ def _module(xp: Any, file: str, real: str, threads: int, tile: int) -> Any:
     return xp.RawModule(code=source(file, real, threads, tile), options=options(file))
 
 
+@functools.cache
+def _kernel(xp: Any, file: str, name: str, real: str, threads: int, tile: int) -> Any:
+    return _module(xp, file, real, threads, tile).get_function(name)
+
+
 def _start(
     file: str, name: str, like: Array, grid: Sequence[int], block: Sequence[int], args: Any
 ) -> None:
     if 0 not in grid:
-        module = _module(module_of(like), file, REALS[like.dtype], THREADS, TILE)
-        module.get_function(name)(tuple(grid), tuple(block), tuple(args))
+        kernel = _kernel(module_of(like), file, name, REALS[like.dtype], THREADS, TILE)
+        kernel(tuple(grid), tuple(block), tuple(args))
 
 
 def _each(file: str, name: str, like: Array, n: int, *args: Any) -> None:
@@ -211,7 +216,12 @@ def fold(
 
 def product(a: Array, b: Array) -> Array:
     """a @ b, also in a recorded step, where CuPy refuses to call cuBLAS."""
-    if not replay.recording() or not serve(a, b):
+    return own_product(a, b) if replay.recording() else a @ b
+
+
+def own_product(a: Array, b: Array) -> Array:
+    """a @ b by the kernel, where it serves."""
+    if not serve(a, b):
         return a @ b
     batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     a, b = (_stacked(x, batch) for x in (a, b))
@@ -226,7 +236,7 @@ def product(a: Array, b: Array) -> Array:
 def load_product(xp: Any) -> None:
     """Compile the kernel of :func:`product`, which no step uses before it is recorded."""
     for real in REALS.values():
-        _module(xp, "gemm", real, THREADS, TILE).get_function("gemm")
+        _kernel(xp, "gemm", "gemm", real, THREADS, TILE)
 
 
 def _stacked(x: Array, batch: Sequence[int]) -> Array:
@@ -271,11 +281,14 @@ def _renewed(rates: Any, count: int) -> tuple[list[Any], Any]:
 # ----------------------------------------------------------------------------------- random numbers
 
 
-def random(kind: str, xp: Any, shape: Any, dtype: Any, seed: int, rank: int, counter: Any) -> Array:
-    """``kind`` "uniform" or "normal"; ``counter`` is a number or, in a recorded step, its place."""
+def random(kind: str, xp: Any, shape: Any, dtype: Any, place: Any) -> Array:
+    """``kind`` "uniform" or "normal"; ``place`` in the random numbers: seed, rank, counter.
+
+    Three numbers or, in a recorded step, where they will be.
+    """
     y = xp.empty(shape, dtype)
     each = 8 if y.dtype.itemsize == 4 else 4  # numbers that a block of random bits gives
-    numbers = [np.uint64(seed), np.uint64(rank)]
-    numbers += [np.uint64(counter), NULL] if isinstance(counter, int) else [NULL, counter]
+    given = isinstance(place, tuple)
+    numbers = [*map(np.uint64, place), NULL] if given else [NULL, NULL, NULL, place]
     _each("random", kind, y, -(-y.size // each), y, *_longs(y.size), *numbers)
     return y

@@ -33,10 +33,10 @@ __device__ int uniforms(word block, word seed, word rank, REAL* u) {
     }
 }
 
-// `renewed`, if it is not null, holds the counter: a recorded step gets it anew at every replay.
+// `renewed`, if it is not null, holds the three numbers: a recorded step gets them at every replay.
 extern "C" __global__ void uniform(
     REAL* y, long long n, word seed, word rank, word counter, const word* renewed) {
-    if (renewed) counter = *renewed;
+    if (renewed) { seed = renewed[0]; rank = renewed[1]; counter = renewed[2]; }
     word block = blockIdx.x * (word)blockDim.x + threadIdx.x;
     REAL u[8];
     int made = uniforms(counter + 1 + block, seed, rank, u);
@@ -47,7 +47,7 @@ extern "C" __global__ void uniform(
 // Box and Muller 1958: u, v become sqrt(-2 ln(1 - u)) (cos 2 pi v, sin 2 pi v).
 extern "C" __global__ void normal(
     REAL* y, long long n, word seed, word rank, word counter, const word* renewed) {
-    if (renewed) counter = *renewed;
+    if (renewed) { seed = renewed[0]; rank = renewed[1]; counter = renewed[2]; }
     word block = blockIdx.x * (word)blockDim.x + threadIdx.x;
     REAL u[8];
     int made = uniforms(counter + 1 + block, seed, rank, u);

@@ -144,7 +144,8 @@ def states_of(flats: Iterable[Flat]) -> dict[int, dict[str, Any]]:
 def restore(flats: Iterable[Flat], states: dict[int, dict[str, Any]]) -> None:
     """Replace the buffers' state by that of :func:`states_of`, with arrays' dtype and device."""
     for flat in flats:
-        flat.state = {}
+        for array in flat.state.values():  # kept, since a recorded step knows where it is
+            array[...] = 0
         for i, p in enumerate(flat.params):
             state = states.get(id(p), {"step": 0})
             flat.steps[i] = state["step"]

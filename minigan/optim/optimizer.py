@@ -270,7 +270,8 @@ class Optimizer:
             for i, p in zip(saved[k]["params"], group["params"], strict=True):
                 if entry := {n: v for n, v in entries.get(int(i), {}).items() if v is not None}:
                     states[id(p)] = self._checked(entry, p, int(i), new)
-        self.param_groups[:] = new_groups
+        for group, new in zip(self.param_groups, new_groups, strict=True):
+            group.update(new)
         for flats in self._flats:
             restore(flats, states)
 

@@ -5,11 +5,11 @@ The numbers of threads are those of a GPU, and, so that results can not depend o
 
 import importlib
 import shutil
+import sys
+from typing import Any
 
 import numpy as np
 import pytest
-from devices import on_device
-from standin import library as xp
 
 import minigan as mg
 from minigan import kernels, random, replay
@@ -18,17 +18,17 @@ from minigan.optim import Adam, AdamW
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
 norm = importlib.import_module("minigan.ops.norm")  # the package has a function of that name
+xp: Any = None  # CuPy, or the stand-in
 DTYPES = ("float32", "float64")
 TOLERANCE = {"float32": 3e-6, "float64": 1e-13}
 
 
-@pytest.fixture(autouse=True, params=[(256, 32), (8, 8)], ids=["gpu", "few"])
-def sizes(request, monkeypatch):
-    """The stand-in, and how many threads make a block, and what square of a product."""
-    with on_device():
-        monkeypatch.setattr(kernels, "THREADS", request.param[0])
-        monkeypatch.setattr(kernels, "TILE", request.param[1])
-        yield
+@pytest.fixture(autouse=True, params=[(256, 32), (8, 8)], ids=["many", "few"])
+def sizes(device, request, monkeypatch):
+    """How many threads make a block, and what square of a product; CuPy or the stand-in as xp."""
+    monkeypatch.setattr(kernels, "THREADS", request.param[0])
+    monkeypatch.setattr(kernels, "TILE", request.param[1])
+    monkeypatch.setitem(globals(), "xp", sys.modules["cupy"])
 
 
 @pytest.fixture(params=DTYPES)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from devices import on_device
 from numeric import every
 from standin import counts
 
@@ -61,8 +60,7 @@ def test_a_training_step(kind):
             average.update()
         return [p.detach().numpy() for p in average.module.parameters()]
 
-    with on_device():
-        on_cpu, on_gpu = weights("cpu"), weights("cuda")
+    on_cpu, on_gpu = weights("cpu"), weights("cuda")
     for a, b in zip(on_gpu, on_cpu, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 

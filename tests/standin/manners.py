@@ -132,7 +132,7 @@ def no_sync(strict: bool = False) -> Any:
     return _changed(no_sync=True, no_transfer=strict)
 
 
-_TRANSPARENT = (__package__, "numpy")
+_TRANSPARENT = (__package__, "numpy", "cupy")
 
 
 def caller() -> str:

@@ -344,6 +344,8 @@ def _check_width(operands: list[Any], got: np.dtype, f: Any) -> None:
 
 def call(place: str, name: str, f: Any, args: Any, keywords: dict[str, Any]) -> Any:
     """NumPy's function on the device's memory: views are free, all else is a launch."""
+    if name in ("concatenate", "stack") and len(args[0]) > 8 and manners.rules.tape is not None:
+        raise Misuse("cudaErrorStreamCaptureUnsupported: a table of addresses is uploaded")
     if name in WAITING:
         hidden(f"{name} waits for the device")
     out = keywords.pop("out", None)

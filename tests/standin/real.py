@@ -26,7 +26,9 @@ def forgive(ndarray: Any, monkeypatch: Any) -> None:
         return np.array(self.get(), dtype=dtype) if forgiven() else refuse(self)
 
     def __array_ufunc__(self: Any, ufunc: Any, method: str, *args: Any, **keywords: Any) -> Any:
-        if forgiven():
+        # a[i] + 1 comes here, too, and stays on the device; what meets a host array does not
+        mixed = any(isinstance(x, np.ndarray) for x in (*args, *keywords.get("out", ())))
+        if mixed and forgiven():
             return getattr(ufunc, method)(*fetched(args), **fetched(keywords))
         return by_ufunc(self, ufunc, method, *args, **keywords)
 
@@ -35,5 +37,18 @@ def forgive(ndarray: Any, monkeypatch: Any) -> None:
             return f(*fetched(args), **fetched(keywords))
         return by_function(self, f, types, args, keywords)
 
-    for method in (__array__, __array_ufunc__, __array_function__):
+    def sent(x: Any) -> Any:
+        import cupy
+
+        return cupy.asarray(x) if isinstance(x, (np.ndarray, list)) and forgiven() else x
+
+    assign, add = ndarray.__setitem__, ndarray.__iadd__
+
+    def __setitem__(self: Any, index: Any, value: Any) -> None:
+        assign(self, index, sent(value))
+
+    def __iadd__(self: Any, other: Any) -> Any:
+        return add(self, sent(other))
+
+    for method in (__array__, __array_ufunc__, __array_function__, __setitem__, __iadd__):
         monkeypatch.setattr(ndarray, method.__name__, method)

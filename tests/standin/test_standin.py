@@ -75,7 +75,7 @@ MISUSES = [  # s.a, s.b: float32 (2, 3); s.i: integers; s.mask: booleans; s.h: a
     both("host += device", lambda xp, s: operator.iadd(s.h, s.a), TypeError),
     both("device @ host", lambda xp, s: s.a @ s.h.T, TypeError),
     both("NumPy's add", lambda xp, s: np.add(s.h, s.a), TypeError),
-    both("NumPy's copyto", lambda xp, s: np.copyto(s.h, s.a), TypeError),
+    Planted("NumPy's copyto", lambda xp, s: np.copyto(s.h, s.a), TypeError, AttributeError),
     both("exp of host", lambda xp, s: xp.exp(s.h), TypeError),
     both("maximum", lambda xp, s: xp.maximum(s.a, s.h), TypeError),
     both("concatenate", lambda xp, s: xp.concatenate([s.a, s.h]), TypeError),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ class Classifier(minigan_.Classifier):
 
 
 def start(workload: Workload, folder: Path, device: str) -> Any:
+    warnings.filterwarnings("error", message="this step is not recorded")  # nor is it to be timed
     mg.set_default_device(device)
     kinds = {"game": Game, "critic": Critic, "classifier": Classifier}
     return kinds[workload.kind](workload, folder, device)
