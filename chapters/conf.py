@@ -13,6 +13,10 @@ import sys
 from pathlib import Path
 
 from docutils import nodes
+from sphinx.errors import ConfigError
+
+if not shutil.which("node"):
+    raise ConfigError("formulas are set by Node.js while the book is built: install `node`")
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))

@@ -7,6 +7,7 @@ import platform
 import sys
 import traceback
 import warnings
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -133,7 +134,7 @@ def train(
 ) -> int:
     backend.set_default_device(group().local_device(device or backend.default_device()))
     options: dict[str, Any] = {
-        "ranks": group().size if group().size > 1 or resume is None else None,
+        "ranks": group().size if resume is None else None,
         "sync_batch_norm": sync_batch_norm,
         "data": data_,
         "data_dir": data_dir,
@@ -179,6 +180,8 @@ def train(
         group().share(str(run.folder))
         game = " + ".join([run.config.objective, *run.config.penalties])
         print(f"{dataset!r}\n{run.config.model}, {game}, {run.config.epochs} epochs")
+        if resume is not None and not run.checkpoint.is_file():
+            print("no checkpoint yet: from the beginning")
     try:
         run.train(dataset, diagnose=diagnose, capture=capture)
     except KeyboardInterrupt:
@@ -418,11 +421,17 @@ def main(args: list[str] | None = None) -> int:
     except Exception:
         if started() > 1:
             traceback.print_exc()
-            group().abort(1)
+            _end_all(1)
         raise
     if code and started() > 1:
-        group().abort(code)  # the others would wait for this process for ever
+        _end_all(code)
     return code
+
+
+def _end_all(code: int) -> None:
+    """The other processes would wait for this one for ever."""
+    with suppress(ImportError):  # they do not: without mpi4py none of them has begun
+        group().abort(code)
 
 
 def _run(args: list[str]) -> int:

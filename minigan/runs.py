@@ -254,6 +254,7 @@ class Run:
             If an option other than ``epochs`` differs from the run's, if it has played more epochs
             already, or if its checkpoint is broken.
         """
+        self.check_ranks()
         given = {k: v for k, v in options.items() if v is not None}
         config = replace(self.config, **given).located()
         for option in given.keys() - {"epochs"}:
@@ -320,11 +321,7 @@ class Run:
         if dataset.shape != self.shape:
             raise ValueError(f"the run was made for data of {self.shape}, this is {dataset.shape}")
         together = group()
-        if together.size != config.ranks:
-            raise ValueError(
-                f"the run was made for {config.ranks} process(es), {together.size} were started: "
-                f"mpiexec -n {config.ranks} minigan train --resume {self.folder}"
-            )
+        self.check_ranks()
         game = self.restore() if self.checkpoint.is_file() else config.game(self.shape)
         random.set_rank(together.rank)  # equal weights until here; from here other noise
         if capture:
@@ -360,6 +357,16 @@ class Run:
             game.fit(loader, config.epochs, callbacks)
         plot.save(plot.losses(history), self.folder / "loss.png")
         return game
+
+    def check_ranks(self) -> None:
+        """Raise ValueError if another number of processes was started than the run is made for."""
+        ranks, now = self.config.ranks, group().size
+        if now != ranks:
+            how = f"mpiexec -n {ranks} minigan" if ranks > 1 else "minigan"
+            raise ValueError(
+                f"the run was made by {ranks} process{'es' * (ranks > 1)}, but {now} "
+                f"{'were' if now > 1 else 'was'} started: {how} train --resume {self.folder}"
+            )
 
     @property
     def _count(self) -> int:

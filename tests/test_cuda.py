@@ -182,6 +182,13 @@ def test_on_the_cpu_nothing_is_recorded(monkeypatch):
         assert [step(mg.zeros(1)).item() for _ in range(5)] == [1] * 5
 
 
+def test_a_game_on_the_cpu_says_that_it_is_not_recorded():
+    mg.set_default_device("cpu")
+    with pytest.warns(UserWarning, match="recorded on a GPU, but this game is on the CPU"):
+        game = Minimax(*networks(), capture=True)
+    assert game.step_generator(4)["g_loss"] > 0
+
+
 def test_a_loss_that_is_not_finite_is_noticed_after_a_replay():
     _, _, game = play(4, capture=True)
     with pytest.raises(mg.gan.Diverged, match="discriminator's loss became nan at step 5"):

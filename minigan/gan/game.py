@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -150,6 +151,8 @@ class Minimax(Players):
         G's step is recorded where it is given real samples, as :meth:`fit` does. Called again, it
         begins anew.
         """
+        if next(self.generator.parameters()).device == "cpu":
+            warnings.warn("steps are recorded on a GPU, but this game is on the CPU", stacklevel=3)
         for step in ("step_discriminator", "step_generator", "step_simultaneously"):
             setattr(self, step, cuda.graph(getattr(type(self), step).__get__(self)))
 
