@@ -48,12 +48,24 @@ class Stream:
             if not 0 <= value < 1 << 64:
                 raise ValueError(f"a random {name} lies in 0 to 2**64 - 1, got {value}")
         self.seed, self.rank, self.counter = seed, rank, counter
+        self._philox: Any = None  # NumPy's generator,
+        self._next = -1  # and the block that it gives next
 
     def take(self, words: int) -> int:
         """Set the blocks for so many words aside; gives the number of the first."""
         first = self.counter
         self.counter += -(-words // WORDS)
         return first
+
+    def words(self, n: int) -> np.ndarray:
+        """The next n words, uint64; whole blocks are used up."""
+        if self._philox is None or self._next != self.counter:
+            key = np.array([self.seed, self.rank], dtype=np.uint64)
+            # NumPy counts up before it draws: its first block is number counter + 1
+            self._philox = np.random.Philox(key=key, counter=self.counter)
+        self.take(n)
+        self._next = self.counter
+        return self._philox.random_raw(-(-n // WORDS) * WORDS)[:n]
 
 
 _stream = Stream(secrets.randbits(63))
@@ -75,7 +87,7 @@ def manual_seed(seed: int, rank: int = 0) -> None:
 
 def random_state() -> dict[str, int]:
     """The seed, the rank, and how far it was counted: fit for JSON."""
-    return dict(vars(_stream))
+    return {"seed": _stream.seed, "rank": _stream.rank, "counter": _stream.counter}
 
 
 def set_random_state(state: dict[str, int]) -> None:
@@ -155,10 +167,7 @@ def _uniform(n: int, dtype: Any) -> np.ndarray:
     """n numbers from [0, 1), in a new array."""
     words, dtype = _words(n, dtype), np.dtype(dtype)
     each, fraction = (2, 24) if dtype == float32 else (1, 53)
-    key = np.array([_stream.seed, _stream.rank], dtype=np.uint64)
-    # NumPy counts up before it draws: its first block is number counter + 1
-    philox = np.random.Philox(key=key, counter=_stream.take(words))
-    bits = philox.random_raw(words).astype("<u8", copy=False).view(f"<u{8 // each}")[:n]
+    bits = _stream.words(words).astype("<u8", copy=False).view(f"<u{8 // each}")[:n]
     bits >>= bits.itemsize * 8 - fraction
     return np.multiply(bits, dtype.type(2.0**-fraction), dtype=dtype)
 

@@ -12,7 +12,7 @@ named. The library does so with three functions, which outside of a recording ju
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import backend
@@ -101,13 +101,14 @@ class Later:
         return self.finish(self.array.tolist())
 
 
-def read(array: Array, finish: Callable[[list[float]], Any]) -> Any:
-    """``finish`` of the array's numbers, for which the host waits.
+def read(arrays: Sequence[Array], finish: Callable[[list[float]], Any]) -> Any:
+    """``finish`` of the numbers in arrays without axes, for which the host waits.
 
     In a recorded step, which computes nothing yet, a :class:`Later` to be returned instead.
     """
-    later = Later(array, finish)
-    return later.value() if _recording is None else later
+    if _recording is None:
+        return finish(backend.scalars(*arrays))
+    return Later(backend.module_of(arrays[0]).stack(arrays), finish)
 
 
 def not_in_graph(what: str) -> None:

@@ -314,7 +314,7 @@ class Minimax(Players):
             return dict(zip(values, numbers[len(losses) :], strict=True))
 
         parts = [part.data.reshape(()) for part in (*losses.values(), *values.values())]
-        return replay.read(backend.module_of(parts[0]).stack(parts), checked)
+        return replay.read(parts, checked)
 
     # ---------------------------------------------------------------------------------- a run
 
