@@ -18,9 +18,12 @@ __device__ void philox(word block, word seed, word rank, word* c) {
 }
 
 // Uniform on [0, 1): the leading bits of each half word (float), of each word (double).
-__device__ int uniforms(word block, word seed, word rank, REAL* u) {
+// `renewed`, if it is not null, holds the three numbers: a recorded step gets them at every replay.
+__device__ int uniforms(
+    word block, word seed, word rank, word counter, const word* renewed, REAL* u) {
+    if (renewed) { seed = renewed[0]; rank = renewed[1]; counter = renewed[2]; }
     word c[4];
-    philox(block, seed, rank, c);
+    philox(counter + 1 + block, seed, rank, c);
     if constexpr (sizeof(REAL) == 8) {
         for (int i = 0; i < 4; ++i) u[i] = (REAL)((c[i] >> 11) * (1.0 / 9007199254740992.0));
         return 4;
@@ -33,13 +36,11 @@ __device__ int uniforms(word block, word seed, word rank, REAL* u) {
     }
 }
 
-// `renewed`, if it is not null, holds the three numbers: a recorded step gets them at every replay.
 extern "C" __global__ void uniform(
     REAL* y, long long n, word seed, word rank, word counter, const word* renewed) {
-    if (renewed) { seed = renewed[0]; rank = renewed[1]; counter = renewed[2]; }
     word block = blockIdx.x * (word)blockDim.x + threadIdx.x;
     REAL u[8];
-    int made = uniforms(counter + 1 + block, seed, rank, u);
+    int made = uniforms(block, seed, rank, counter, renewed, u);
     for (int i = 0; i < made; ++i)
         if ((long long)block * made + i < n) y[block * made + i] = u[i];
 }
@@ -47,10 +48,9 @@ extern "C" __global__ void uniform(
 // Box and Muller 1958: u, v become sqrt(-2 ln(1 - u)) (cos 2 pi v, sin 2 pi v).
 extern "C" __global__ void normal(
     REAL* y, long long n, word seed, word rank, word counter, const word* renewed) {
-    if (renewed) { seed = renewed[0]; rank = renewed[1]; counter = renewed[2]; }
     word block = blockIdx.x * (word)blockDim.x + threadIdx.x;
     REAL u[8];
-    int made = uniforms(counter + 1 + block, seed, rank, u);
+    int made = uniforms(block, seed, rank, counter, renewed, u);
     for (int i = 0; i < made; i += 2) {
         REAL radius = sqrt((REAL)-2 * log((REAL)1 - u[i]));
         REAL angle = u[i + 1] * (REAL)6.283185307179586;

@@ -195,9 +195,8 @@ class Optimizer:
         """A step of parameters ``p`` with gradients ``g``, both 1-D.
 
         ``rates`` are those of :meth:`_rates`; in a recorded step, their place, a float64 array on
-        the device. ``p`` and the ``averages`` (zero at first) are
-        changed in place, ``g`` is not; ``a`` and ``b`` are scratch space. Each element's result
-        must depend on that element alone.
+        the device. ``p`` and the ``averages`` (zero at first) are changed in place, ``g`` is not;
+        ``a`` and ``b`` are scratch space. Each element's result must depend on that element alone.
         """
         raise NotImplementedError
 
