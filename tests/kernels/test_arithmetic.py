@@ -260,6 +260,14 @@ def test_random_numbers(n, rank, dtype):
         assert random.random_state() == state  # and the next numbers follow on both
 
 
+@pytest.mark.parametrize("kind", ["uniform", "normal"])
+def test_a_recorded_step_finds_seed_rank_and_counter_in_memory(kind, dtype):
+    place = (5, 3, 70)
+    there = xp.asarray(np.array(place, np.uint64))
+    given, found = (kernels.random(kind, xp, (1000,), dtype, p) for p in (place, there))
+    np.testing.assert_array_equal(found.get(), given.get())
+
+
 def test_what_kernels_do_not_serve_takes_the_twins_way(monkeypatch):
     names = started(monkeypatch)
     whole = xp.asarray(np.array([-3, 4]))
