@@ -69,7 +69,7 @@ def op(
             arrays, required = [], False
             for x in inputs:
                 if isinstance(x, Tensor):
-                    arrays.append(x.data)
+                    arrays.append(x.array)
                     if x.requires_grad:
                         required = True
                 elif type(x) in _READY:
@@ -88,7 +88,7 @@ def op(
                 data = _settled(data, record, arrays)
                 floating = data.dtype.kind == "f"
             out = _new(Tensor)
-            out.data = data
+            out.array = data
             out.grad = out.grad_home = None
             out.order = out.changed = next_order()
             if required and floating and _recording:
@@ -281,12 +281,12 @@ def starting_gradients(outputs: Iterable[Tensor], given: Iterable[Any]) -> list[
     result = []
     for out, g in zip(outputs, given, strict=True):
         if g is None:
-            if out.data.size != 1:
+            if out.array.size != 1:
                 raise RuntimeError(
                     f"a gradient is started at a scalar, but the output has shape {out.shape}: "
                     "reduce it with .sum() or .mean(), or give its own gradient"
                 )
-            g = Tensor(module_of(out.data).ones_like(out.data))
+            g = Tensor(module_of(out.array).ones_like(out.array))
         g = g if isinstance(g, Tensor) else Tensor(g)
         if g.shape != out.shape:
             raise ValueError(f"expected a gradient of shape {out.shape}, got {g.shape}")
@@ -330,7 +330,7 @@ def walk_back(
 
     grads: dict[int, Any] = {}  # local to this pass
     for out, g in zip(outputs, cotangents, strict=True):
-        _add(grads, id(out), g if create_graph else g.data)
+        _add(grads, id(out), g if create_graph else g.array)
 
     with _Recording(create_graph):
         for t in reversed(graph):
@@ -341,8 +341,8 @@ def walk_back(
             if create_graph:
                 y, inputs = t, t.inputs
             else:
-                y = t.data
-                inputs = tuple(x.data if isinstance(x, Tensor) else x for x in t.inputs)
+                y = t.array
+                inputs = tuple(x.array if isinstance(x, Tensor) else x for x in t.inputs)
             if record.joint is not None:
                 wanted_of = tuple(id(x) in needed for x in t.inputs)
                 together = record.joint(g, y, *inputs, wanted=wanted_of, **t.settings)
@@ -360,7 +360,7 @@ def walk_back(
                     gx = rule(g, y, *inputs, i=i, **t.settings)
                 else:
                     gx = rule(g, y, *inputs, **t.settings)
-                if gx.shape != x.data.shape or gx.dtype != x.data.dtype:
+                if gx.shape != x.array.shape or gx.dtype != x.array.dtype:
                     gx = _fit(gx, x, record)
                 if watch is not None:
                     watch(t, i, g, gx)
@@ -402,10 +402,10 @@ def _accumulate(leaf: Tensor, g: Any) -> None:
     if isinstance(g, Tensor):  # create_graph: the sum must stay differentiable
         leaf.grad = g * 1 if leaf.grad is None else leaf.grad + g  # a copy, see below
     elif leaf.grad is not None:
-        if leaf.grad.data is leaf.grad_home:
+        if leaf.grad.array is leaf.grad_home:
             leaf.grad_home += g
         else:
-            leaf.grad = Tensor(leaf.grad.data + g)
+            leaf.grad = Tensor(leaf.grad.array + g)
     elif leaf.grad_home is not None:
         leaf.grad_home[...] = g
         leaf.grad = Tensor(leaf.grad_home)

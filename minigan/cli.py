@@ -257,7 +257,7 @@ def sample(
     if out.suffix == ".png":
         plot.save(source.picture(samples), out)
     else:
-        write_atomically(out, _npz(samples=backend.to_host(samples.data)))
+        write_atomically(out, _npz(samples=backend.to_host(samples.array)))
     print(f"{out}: {n} samples {samples.shape[1:]}")
 
 

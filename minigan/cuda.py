@@ -99,10 +99,10 @@ class _Graph:
     """One recorded step: its own memory, its inputs' places, and the host's part."""
 
     def __init__(self, function: Callable[..., Any], inputs: tuple[Any, ...]) -> None:
-        like = next(x.data for x in inputs if isinstance(x, Tensor))
+        like = next(x.array for x in inputs if isinstance(x, Tensor))
         self.xp = xp = backend.module_of(like)
         self.inputs = [
-            Tensor(xp.empty_like(x.data)) if isinstance(x, Tensor) else x for x in inputs
+            Tensor(xp.empty_like(x.array)) if isinstance(x, Tensor) else x for x in inputs
         ]
         self.recording = replay.Recording(like)
         self.stream = xp.cuda.Stream(non_blocking=True)
@@ -127,7 +127,7 @@ class _Graph:
     def __call__(self, *inputs: Any) -> Any:
         for place, x in zip(self.inputs, inputs, strict=True):
             if isinstance(x, Tensor):
-                place.data[...] = x.data
+                place.array[...] = x.array
         self.recording.renew()
         current = self.xp.cuda.get_current_stream()
         self.stream.wait_event(current.record())

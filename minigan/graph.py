@@ -69,16 +69,16 @@ def graph(output: Tensor, wrt: Any = None) -> Graph:
     tensors = _all(output)
     grads: dict[int, Any] = {}
     moving = [t for t in tensors if t.requires_grad]
-    if output.requires_grad and output.data.size == 1:
+    if output.requires_grad and output.array.size == 1:
         found = autograd.grad(output, moving, allow_unused=True)
-        grads = {id(t): g.data for t, g in zip(moving, found, strict=True) if g is not None}
+        grads = {id(t): g.array for t, g in zip(moving, found, strict=True) if g is not None}
     boxes = {}
     for t in tensors:
         name = names.get(id(t), "constant")
         head = f"{name} = {t.op.name}" if t.op else name
-        if t.data.size > 1:
+        if t.array.size > 1:
             head += f"  {t.shape}"
-        lines = [head, f"value {brief(t.data)}"]
+        lines = [head, f"value {brief(t.array)}"]
         if id(t) in grads:
             lines.append(f"grad {brief(grads[id(t)])}")
         boxes[id(t)] = Box(lines, _RESULT if t.op else _LEAF if t.requires_grad else _FIXED)

@@ -30,7 +30,7 @@ BLUE, ORANGE, GREY = "#1f6fb4", "#d95f0e", "#9a9a9a"
 
 
 def _host(samples: Any) -> np.ndarray:
-    data = samples.data if isinstance(samples, Tensor) else samples
+    data = samples.array if isinstance(samples, Tensor) else samples
     return np.asarray(to_host(data), dtype=np.float32)
 
 
@@ -119,7 +119,7 @@ def discriminator(network: Any, p: Any, q: Any, grid: Any) -> Figure:
         if isinstance(network, Module):  # a look must not move batch norm's statistics
             stack.enter_context(evaluating(network))
             weight = next(network.parameters(), flat)
-            flat = Tensor(asarray(flat.data, weight.dtype, weight.device))
+            flat = Tensor(asarray(flat.array, weight.dtype, weight.device))
         learned = _host(sigmoid(network(flat))).reshape(x.shape[: x.ndim - (x.ndim > 1)])
     best = oracles.optimal_discriminator(p, q)(x)
     if x.ndim == 1:

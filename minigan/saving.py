@@ -80,7 +80,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
 
 
 def _host(value: Any) -> np.ndarray:
-    array = backend.to_host(value.data if isinstance(value, Tensor) else value)
+    array = backend.to_host(value.array if isinstance(value, Tensor) else value)
     return np.asarray(array, order="C")  # safetensors stores the bytes in C order
 
 

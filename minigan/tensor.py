@@ -93,7 +93,7 @@ class Tensor:
         def __ge__(self, other: Any) -> Tensor: ...
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
-        self.data = backend.asarray(data.data if isinstance(data, Tensor) else data)
+        self.array = backend.asarray(data.array if isinstance(data, Tensor) else data)
         self.grad = self.op = self.grad_home = None
         self.inputs, self.settings = (), {}
         self.order = self.changed = next_order()
@@ -105,22 +105,22 @@ class Tensor:
     @property
     def shape(self) -> tuple[int, ...]:
         """The size of each axis."""
-        return self.data.shape
+        return self.array.shape
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return self.data.ndim
+        return self.array.ndim
 
     @property
     def dtype(self) -> np.dtype:
         """The type of the elements, e.g. ``float32``."""
-        return self.data.dtype
+        return self.array.dtype
 
     @property
     def device(self) -> str:
         """``"cpu"`` or ``"cuda:N"``."""
-        return backend.device_of(self.data)
+        return backend.device_of(self.array)
 
     @property
     def is_leaf(self) -> bool:
@@ -137,7 +137,7 @@ class Tensor:
 
     def numel(self) -> int:
         """The number of elements."""
-        return self.data.size
+        return self.array.size
 
     def __len__(self) -> int:
         if not self.ndim:
@@ -148,7 +148,7 @@ class Tensor:
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
-        host = backend.to_host(self.data)
+        host = backend.to_host(self.array)
         text = np.array2string(host, separator=", ", prefix="tensor(", precision=4, threshold=200)
         if self.dtype not in (backend.float32, backend.int64, backend.bool_):
             text += f", dtype={self.dtype}"
@@ -172,30 +172,30 @@ class Tensor:
         """
         if self.requires_grad:
             raise RuntimeError("this tensor requires grad: use tensor.detach().numpy()")
-        return backend.to_host(self.data)
+        return backend.to_host(self.array)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def item(self) -> Any:
         """The one element, as a Python number."""
-        if self.data.size != 1:
+        if self.array.size != 1:
             raise ValueError(f"item() needs exactly one element, got shape {self.shape}")
-        return self.data.item()
+        return self.array.item()
 
     def tolist(self) -> Any:
         """The values as nested Python lists."""
-        return self.data.tolist()
+        return self.array.tolist()
 
     def detach(self) -> Tensor:
         """The same values (shared memory) as a new leaf that gradients do not pass."""
-        return Tensor(self.data)
+        return Tensor(self.array)
 
     def __bool__(self) -> bool:
-        if self.data.size != 1:
+        if self.array.size != 1:
             raise ValueError(
                 f"True or False needs exactly one element, got shape {self.shape}: ask "
-                "tensor.data.all() or tensor.data.any()"
+                "tensor.array.all() or tensor.array.any()"
             )
         return bool(self.item())
 
@@ -216,15 +216,15 @@ class Tensor:
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
             "tensors are not changed in place, so that gradients stay right: build a new one with "
-            "where() or cat(), or write to tensor.data outside of the graph"
+            "where() or cat(), or write to tensor.array outside of the graph"
         )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.op is not None:
             raise RuntimeError("only leaf tensors can be deep-copied: use tensor.detach() first")
         copied = type(self).__new__(type(self))
-        Tensor.__init__(copied, self.data.copy(), self.requires_grad)
-        copied.grad = None if self.grad is None else Tensor(self.grad.data.copy())
+        Tensor.__init__(copied, self.array.copy(), self.requires_grad)
+        copied.grad = None if self.grad is None else Tensor(self.grad.array.copy())
         return copied
 
     # ------------------------------------------------------------------------------ gradients
@@ -264,7 +264,7 @@ def tensor(
     TypeError
         If ``data`` does not hold numbers, or ``requires_grad`` is asked for integers.
     """
-    array = data.data if isinstance(data, Tensor) else data
+    array = data.array if isinstance(data, Tensor) else data
     if not isinstance(data, Tensor):
         device = device or backend.default_device()
     array = backend.asarray(array, dtype, device)

@@ -32,7 +32,7 @@ def check_gradients(
     directions = [Tensor(rng.standard_normal(a.shape)) for a in arrays]
     on_host = mg.backend.default_device() == "cpu"
     if on_host:
-        cotangent.data.flags.writeable = False
+        cotangent.array.flags.writeable = False
 
     def value(*xs: Tensor) -> float:
         return np.vdot(f(*xs).detach().numpy(), cotangent.numpy())
@@ -143,7 +143,7 @@ class Contract:
         xs = [mg.tensor(a, dtype=dtype, requires_grad=True) for a in case.inputs]
         out = case.f(*xs)
         assert out.dtype == dtype
-        assert case.f(*(x.data for x in xs)).dtype == dtype
+        assert case.f(*(x.array for x in xs)).dtype == dtype
         assert [g.dtype for g in mg.grad(out.sum(), xs)] == [dtype] * len(xs)
         first = mg.grad(out.sum(), xs, create_graph=True)
         assert [g.dtype for g in first] == [dtype] * len(xs)

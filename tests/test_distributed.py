@@ -163,6 +163,6 @@ def test_on_gpus_nccl_adds_up(fresh):
     with on_device():
         together = distributed.group()
         assert together.local_device("cuda") == "cuda:1" and together.local_device("cpu") == "cpu"
-        gradient = mg.tensor([1.0, 3.0]).data
+        gradient = mg.tensor([1.0, 3.0]).array
         together.mean([gradient])
         assert gradient.tolist() == [1.0, 3.0] and calls == [(2, 1, True), "sum"]

@@ -97,7 +97,7 @@ def test_a_checkpoint_of_one_device_goes_on_on_the_other(tmp_path):
 
 @pytest.mark.gpu
 def test_memory_is_stable_over_a_thousand_steps():
-    cupy = backend.module_of(mg.zeros(1, device="cuda").data)
+    cupy = backend.module_of(mg.zeros(1, device="cuda").array)
     game, samples = game_on("cuda", "mlp")
     real = mg.tensor(samples[:64], device="cuda")
     used = []

@@ -46,7 +46,7 @@ def backward(params, seed=0):
 
 
 def values(params):
-    return [p.data.copy() for p in params]
+    return [p.array.copy() for p in params]
 
 
 def assert_equal(xs, ys):
@@ -119,7 +119,7 @@ def test_the_flat_update_equals_a_plain_one_per_parameter_bit_for_bit(
         gradients(params, i, missing={i % 7, (i * i) % 5} if i % 3 else ())
         for k, p in enumerate(params):
             if p.grad is not None:
-                g, settings = p.grad.data.copy(), opt.param_groups[0]
+                g, settings = p.grad.array.copy(), opt.param_groups[0]
                 expected[k] = plain_update(type(opt), settings, expected[k], g, states[k])
         opt.step()
         assert_equal(values(params), [np.asarray(e) for e in expected])
@@ -143,9 +143,9 @@ def test_gradients_are_not_changed_by_a_step(rule):
     params = parameters()
     opt = RULES[rule](params)
     backward(params)
-    before = [p.grad.data.copy() for p in params]
+    before = [p.grad.array.copy() for p in params]
     opt.step()
-    assert_equal([p.grad.data for p in params], before)
+    assert_equal([p.grad.array for p in params], before)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -156,7 +156,7 @@ def test_a_parameter_without_gradient_is_skipped_one_with_zero_gradient_is_not(r
         gradients(params, i, missing={1})
         opt.step()
     before = values(params)
-    assert_equal([before[1]], [parameters()[1].data])
+    assert_equal([before[1]], [parameters()[1].array])
     assert params[1] not in opt.state
     opt.zero_grad()
     opt.step()  # nothing has a gradient
@@ -164,7 +164,7 @@ def test_a_parameter_without_gradient_is_skipped_one_with_zero_gradient_is_not(r
     gradients(params, 4)
     opt.zero_grad(set_to_none=False)
     opt.step()
-    moves = not np.array_equal(params[0].data, before[0])
+    moves = not np.array_equal(params[0].array, before[0])
     assert moves == (rule not in ("SGD", "Adam GP"))  # which have no momentum and no decay
 
 
@@ -175,10 +175,10 @@ def test_adams_first_step_has_the_length_of_the_learning_rate():
     for i in range(5):
         gradients(params, i, missing={2})
         opt.step()
-    before = params[2].data.copy()
+    before = params[2].array.copy()
     gradients(params, 9)
     opt.step()
-    np.testing.assert_allclose(np.abs(params[2].data - before), 0.25, rtol=1e-14)
+    np.testing.assert_allclose(np.abs(params[2].array - before), 0.25, rtol=1e-14)
     assert [opt.state[p]["step"] for p in params] == [6, 6, 1, 6, 6]
 
 
@@ -198,7 +198,7 @@ def test_averages_that_fade_to_denormals_become_zero_unless_eps_is_tiny():
 def test_step_calls_a_closure_and_returns_its_loss():
     (p,) = parameters(shapes=[(3,)])
     opt = SGD([p], lr=0.5)
-    start = p.data.copy()
+    start = p.array.copy()
 
     def closure():
         opt.zero_grad()
@@ -209,7 +209,7 @@ def test_step_calls_a_closure_and_returns_its_loss():
     with mg.no_grad():
         loss = opt.step(closure)
     assert loss.item() == pytest.approx((start**2).sum())
-    np.testing.assert_allclose(p.data, 0, atol=1e-15)
+    np.testing.assert_allclose(p.array, 0, atol=1e-15)
     assert SGD([p]).step() is None
 
 
@@ -225,7 +225,7 @@ def test_parameters_and_gradients_are_views_of_one_buffer_each():
         opt.zero_grad()
         backward(params)
         opt.step()
-        for read in (lambda p: p.data, lambda p: p.grad.data):
+        for read in (lambda p: p.array, lambda p: p.grad.array):
             arrays = [read(p) for p in params]
             buffer = owner(arrays[0])
             assert buffer.size == sum(a.size for a in arrays)
@@ -242,12 +242,12 @@ def test_the_engine_writes_gradients_into_the_buffer_and_adds_there():
     params = parameters()
     SGD(params)
     backward(params)
-    once = [p.grad.data.copy() for p in params]
-    homes = [p.grad.data for p in params]
+    once = [p.grad.array.copy() for p in params]
+    homes = [p.grad.array for p in params]
     backward(params)
     for p, g, home in zip(params, once, homes, strict=True):
-        assert p.grad.data is home and np.shares_memory(home, owner(params[0].grad.data))
-        np.testing.assert_array_equal(p.grad.data, 2 * g)
+        assert p.grad.array is home and np.shares_memory(home, owner(params[0].grad.array))
+        np.testing.assert_array_equal(p.grad.array, 2 * g)
 
 
 def test_one_step_is_one_update_whatever_the_number_of_parameters(monkeypatch):
@@ -273,7 +273,7 @@ def test_dtypes_have_buffers_of_their_own():
     params = parameters("float32", [(3,), (2, 2)]) + parameters("float64", [(4,)])
     params = [params[0], params[2], params[1]]
     opt = Adam(params, lr=0.1)
-    alone = [mg.Parameter(p.data.copy()) for p in params]
+    alone = [mg.Parameter(p.array.copy()) for p in params]
     opts = [Adam([p], lr=0.1) for p in alone]
     for i in range(3):
         gradients(params, i)
@@ -281,7 +281,7 @@ def test_dtypes_have_buffers_of_their_own():
         for o in (opt, *opts):
             o.step()
     assert_equal(values(params), values(alone))
-    assert owner(params[0].data) is owner(params[2].data) is not owner(params[1].data)
+    assert owner(params[0].array) is owner(params[2].array) is not owner(params[1].array)
 
 
 def test_zero_grad():
@@ -290,9 +290,9 @@ def test_zero_grad():
     backward(params)
     gradient = params[0].grad
     opt.zero_grad(set_to_none=False)
-    assert all((p.grad.data == 0).all() and p.grad.shape == p.shape for p in params)
+    assert all((p.grad.array == 0).all() and p.grad.shape == p.shape for p in params)
     backward(params)
-    assert params[0].grad.data is params[0].grad_home and gradient is not params[0].grad
+    assert params[0].grad.array is params[0].grad_home and gradient is not params[0].grad
     opt.zero_grad()
     assert all(p.grad is None for p in params)
     opt.zero_grad(set_to_none=False)  # None stays None
@@ -305,22 +305,22 @@ def test_zero_grad():
 def rebind(how, params):
     if how == "copy":
         for p in params:
-            p.data = p.data.copy()
+            p.array = p.array.copy()
     elif how == "one":
-        params[2].data = params[2].data + 1
+        params[2].array = params[2].array + 1
     elif how == "transposed":
-        params[0].data = params[0].data.T.copy().T
+        params[0].array = params[0].array.T.copy().T
     elif how == "clip":  # WGAN's weight clipping
         for p in params:
-            p.data = p.data.clip(-0.5, 0.5)
+            p.array = p.array.clip(-0.5, 0.5)
     elif how == "reversed":  # a view of the buffer itself
-        params[4].data = params[4].data[::-1]
+        params[4].array = params[4].array[::-1]
     elif how == "home":
         params[1].grad_home = None
     elif how == "grad":
-        params[0].grad = mg.Tensor(params[0].grad.data * 2)
+        params[0].grad = mg.Tensor(params[0].grad.array * 2)
     elif how == "grad view":
-        params[4].grad = mg.Tensor(params[4].grad.data[::-1])
+        params[4].grad = mg.Tensor(params[4].grad.array[::-1])
 
 
 @pytest.mark.parametrize("rule", ["SGD momentum", "Adam"])
@@ -336,15 +336,15 @@ def test_rebound_arrays_are_noticed(how, rule):
         gradients(alone, i)
         rebind(how, params)
         rebind(how, alone)
-        plain = [p.data.copy() for p in params]
+        plain = [p.array.copy() for p in params]
         assert_equal(plain, values(alone))
         opt.step()
         for o in opts:
             o.step()
         assert_equal(values(params), values(alone))
-        assert not np.array_equal(params[0].data, plain[0])
+        assert not np.array_equal(params[0].array, plain[0])
         opt.zero_grad()
-    for read in (lambda p: p.data, lambda p: p.grad_home):
+    for read in (lambda p: p.array, lambda p: p.grad_home):
         assert len({id(owner(read(p))) for p in params}) == 1
 
 
@@ -352,11 +352,11 @@ def test_swapped_arrays_are_swapped():
     p, q = parameters(shapes=[(3,), (3,)])
     opt = SGD([p, q], lr=1)
     backward([p, q])
-    a, b, g, h = p.data.copy(), q.data.copy(), p.grad.data.copy(), q.grad.data.copy()
-    p.data, q.data = q.data, p.data
+    a, b, g, h = p.array.copy(), q.array.copy(), p.grad.array.copy(), q.grad.array.copy()
+    p.array, q.array = q.array, p.array
     p.grad, q.grad = q.grad, p.grad
     opt.step()
-    assert_equal([p.data, q.data], [b - h, a - g])
+    assert_equal([p.array, q.array], [b - h, a - g])
 
 
 @pytest.mark.parametrize("zero_grad_first", [True, False])
@@ -371,32 +371,32 @@ def test_a_module_may_change_dtype_between_steps(zero_grad_first):
     net.double()
     if zero_grad_first:
         opt.zero_grad()
-    (net(mg.Tensor(x.data.astype("float64"))) ** 2).sum().backward()
+    (net(mg.Tensor(x.array.astype("float64"))) ** 2).sum().backward()
     assert net.weight.grad.dtype == np.float64
     opt.step()
     state = opt.state[net.weight]
     assert net.weight.dtype == state["exp_avg"].dtype == np.float64 and state["step"] == 2
-    np.testing.assert_allclose(state["exp_avg"], 0.9 * average + 0.1 * net.weight.grad.data)
+    np.testing.assert_allclose(state["exp_avg"], 0.9 * average + 0.1 * net.weight.grad.array)
 
 
 def test_a_gradient_with_create_graph_is_used():
     (p,) = parameters(shapes=[(3,)])
-    start = p.data.copy()
+    start = p.array.copy()
     opt = SGD([p], lr=0.1)
     (p**3).sum().backward(create_graph=True)
     assert p.grad.op is not None
     opt.step()
-    np.testing.assert_allclose(p.data, start - 0.1 * 3 * start**2)
+    np.testing.assert_allclose(p.array, start - 0.1 * 3 * start**2)
     opt.zero_grad(set_to_none=False)
-    assert p.grad.op is None and (p.grad.data == 0).all()
+    assert p.grad.op is None and (p.grad.array == 0).all()
 
 
 def test_gradients_from_before_the_optimiser_was_made_count():
     (p,) = parameters(shapes=[(3,)])
-    start = p.data.copy()
+    start = p.array.copy()
     (p * 2).sum().backward()
     SGD([p], lr=1).step()
-    np.testing.assert_array_equal(p.data, start - 2)
+    np.testing.assert_array_equal(p.array, start - 2)
 
 
 @pytest.mark.parametrize("zero", [True, False])
@@ -410,7 +410,7 @@ def test_two_optimisers_on_the_same_parameters_alternate(zero):
         for number, (opt, members) in enumerate(both):
             opt.step()
             for k in members:
-                g, settings = params[k].grad.data.copy(), opt.param_groups[0]
+                g, settings = params[k].grad.array.copy(), opt.param_groups[0]
                 expected[k] = plain_update(type(opt), settings, expected[k], g, states[number][k])
             assert_equal(values(params), [np.asarray(e) for e in expected])
         if zero:
@@ -430,7 +430,7 @@ def test_a_deep_copy_of_model_and_optimiser_trains_alone():
         gradients(copies, i)
         copied.step()
     assert_equal(values(params), before)
-    assert len({id(owner(p.data)) for p in copies}) == 1
+    assert len({id(owner(p.array)) for p in copies}) == 1
     for i in (1, 2):
         gradients(params, i)
         opt.step()
@@ -463,7 +463,7 @@ def test_a_loaded_state_continues_bit_for_bit(rule, through):
         gradients(params, 99)
         opt.step()  # is forgotten
     for p, value in zip(params, at, strict=True):
-        p.data = value.copy()
+        p.array = value.copy()
     opt.load_state_dict(saved)
     assert_equal(second_half(params, opt), expected)
 
@@ -547,7 +547,7 @@ def test_a_group_that_is_given_is_not_changed_and_settings_may_be_changed_later(
     start = values([p, q])
     p.grad, q.grad = mg.ones(2).double(), mg.ones(2).double()
     opt.step()
-    assert_equal([p.data, q.data], [start[0] - 3, start[1] - 2])
+    assert_equal([p.array, q.array], [start[0] - 3, start[1] - 2])
 
 
 @pytest.mark.parametrize(
@@ -561,7 +561,7 @@ def test_a_group_that_is_given_is_not_changed_and_settings_may_be_changed_later(
         (lambda p: [{"params": [p]}, {"params": [p]}], ValueError, "more than once"),
         (lambda p: [p * 2], ValueError, "non-leaf.*computed by mul"),
         (lambda p: [mg.arange(3)], TypeError, "floats.*parameter 0 is int64"),
-        (lambda p: [p.data], TypeError, "Tensors.*parameter 0 is a ndarray"),
+        (lambda p: [p.array], TypeError, "Tensors.*parameter 0 is a ndarray"),
         (lambda p: [("w", p)], TypeError, r"parameter 0 is a tuple: pass module.parameters\(\)"),
         (lambda p: [{"lr": 1}], TypeError, "expected a dict with 'params'"),
         (lambda p: [{"params": [p], "lr": -1}], ValueError, "Invalid lr: .* got -1"),
@@ -605,7 +605,7 @@ def test_gradients_that_do_not_fit_are_refused_before_anything_changes():
 def test_a_parameter_that_changed_its_shape_is_refused():
     params = parameters()
     opt = SGD(params)
-    params[4].data = np.zeros((5, 1))
+    params[4].array = np.zeros((5, 1))
     with pytest.raises(ValueError, match=r"shape \(5,\) now has shape \(5, 1\)"):
         opt.step()
 

@@ -151,7 +151,7 @@ def test_the_discriminator_figure_on_a_plane(tmp_path):
     p, q = oracles.mixture([[2.0, 0.0]], 0.5), oracles.mixture([[0.0, 1.0]], 0.5)
     x, y = np.linspace(-6, 6, 61), np.linspace(-5, 5, 51)
     network = mg.nn.Linear(2, 1)
-    network.weight.data[...], network.bias.data[...] = [[1, -2]], 0
+    network.weight.array[...], network.bias.array[...] = [[1, -2]], 0
     figure = plot.discriminator(network, p, q, (x, y))
     left, right = figure.axes[:2]
     learned, best = (axes.collections[0].get_array() for axes in (left, right))

@@ -120,7 +120,7 @@ def test_every_optimisers_step_counts_once(clock):
         Slow([w], lr=0.5).step()
         mg.optim.Adam([w]).step(loss)
     assert taken(report)[OPTIMISER, "forward"] == (2, 12)  # a closure is part of the step
-    assert report.count("sum").calls == 1 and w.data[0] == pytest.approx(0.499)
+    assert report.count("sum").calls == 1 and w.array[0] == pytest.approx(0.499)
 
 
 def test_work_outside_of_ops_has_its_rows():
@@ -291,7 +291,7 @@ def test_results_are_the_same_to_the_last_bit():
     for network in ("generator", "discriminator"):
         a, b = (getattr(g, network).state_dict() for g in (game, same))
         for name in a:
-            np.testing.assert_array_equal(a[name].data, b[name].data)
+            np.testing.assert_array_equal(a[name].array, b[name].array)
 
 
 def test_a_graph_outlives_the_profiler():

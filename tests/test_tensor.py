@@ -118,11 +118,11 @@ def test_attributes():
 @pytest.mark.host
 def test_memory_is_shared_unless_asked():
     a = np.zeros(2)
-    assert Tensor(a).data is a and Tensor(a).numpy() is a
-    assert not np.shares_memory(mg.tensor(a).data, a)
+    assert Tensor(a).array is a and Tensor(a).numpy() is a
+    assert not np.shares_memory(mg.tensor(a).array, a)
     x = leaf(1.0)
-    assert not np.shares_memory(mg.tensor(x).data, x.data)
-    assert not np.shares_memory(x.clone().data, x.data) and not x.clone().is_leaf
+    assert not np.shares_memory(mg.tensor(x).array, x.array)
+    assert not np.shares_memory(x.clone().array, x.array) and not x.clone().is_leaf
     assert x.contiguous() is x and mg.tensor([True]).clone().dtype == bool
 
 
@@ -163,7 +163,7 @@ def test_errors_say_what_was_wrong(f, error, message):
 
 def test_writing_is_refused_with_advice():
     x = mg.zeros(3)
-    with pytest.raises(TypeError, match=r"where\(\) or cat\(\), or write to tensor.data"):
+    with pytest.raises(TypeError, match=r"where\(\) or cat\(\), or write to tensor.array"):
         x[0] = 1.0
     with pytest.raises(AttributeError):
         x.gard = None  # a typo is no new attribute
@@ -196,8 +196,8 @@ def test_deepcopy():
     shared, twice, q = copy.deepcopy([x, x, p])
     assert shared is twice and shared is not x and type(q) is Parameter and q.requires_grad
     assert shared.tolist() == x.tolist() and shared.grad.tolist() == [2, 4]
-    assert not np.shares_memory(shared.data, x.data)
-    assert not np.shares_memory(shared.grad.data, x.grad.data)
+    assert not np.shares_memory(shared.array, x.array)
+    assert not np.shares_memory(shared.grad.array, x.grad.array)
     with pytest.raises(RuntimeError, match="only leaf tensors"):
         copy.deepcopy(x * 2)
 
@@ -268,7 +268,7 @@ def test_backward_with_create_graph_can_be_differentiated():
 def test_gradients_are_not_the_same_memory(create_graph):
     a, b, start = leaf(1.0, 2.0), leaf(3.0, 4.0), mg.ones(2)
     (a + b).backward(start, create_graph=create_graph)
-    a.grad.data[...] = 7
+    a.grad.array[...] = 7
     assert b.grad.tolist() == [1, 1] and start.tolist() == [1, 1]
 
 
@@ -292,10 +292,10 @@ def test_gradients_land_in_the_place_reserved_for_them():
     y = (x * x).sum()
     y.backward()
     y.backward()
-    assert x.grad.data is home and home.tolist() == [4, 8]
+    assert x.grad.array is home and home.tolist() == [4, 8]
     x.grad = None
     y.backward()
-    assert x.grad.data is home and home.tolist() == [2, 4]
+    assert x.grad.array is home and home.tolist() == [2, 4]
 
 
 # ------------------------------------------------------------------------------------------- graphs
@@ -342,7 +342,7 @@ def test_detach_shares_memory_and_stops_gradients():
     x = leaf(3.0)
     y = x * x
     d = y.detach()
-    assert d.data is y.data and d.is_leaf and not d.requires_grad
+    assert d.array is y.array and d.is_leaf and not d.requires_grad
     assert mg.grad(x * d, x)[0].item() == 9
 
 
@@ -392,10 +392,10 @@ def test_gradient_penalty():
     (g,) = mg.grad((w * x * x).sum(), x, create_graph=True)  # 2 w x
     penalty = (g.norm() - 1) ** 2
     penalty.backward()
-    values = 2 * w.data * x.data
+    values = 2 * w.array * x.array
     length = np.sqrt((values**2).sum())
     np.testing.assert_allclose(
-        w.grad.numpy(), 2 * (length - 1) / length * values * 2 * x.data, rtol=1e-6
+        w.grad.numpy(), 2 * (length - 1) / length * values * 2 * x.array, rtol=1e-6
     )
 
 
@@ -659,17 +659,17 @@ def test_a_chain_of_50_000_operations(create_graph, collector_off):
 
 def test_a_leaf_is_updated_in_place_under_no_grad():
     w = mg.tensor([1.0, 2.0], requires_grad=True)
-    memory, same = w.data, w
+    memory, same = w.array, w
     (w * w).sum().backward()
     with mg.no_grad():
         w -= 0.5 * w.grad
-    assert w is same and w.data is memory and w.requires_grad
-    np.testing.assert_array_equal(w.data, [0, 0])
+    assert w is same and w.array is memory and w.requires_grad
+    np.testing.assert_array_equal(w.array, [0, 0])
     with mg.no_grad():
         w += 3
         w *= 2
         w /= 4
-    np.testing.assert_array_equal(w.data, [1.5, 1.5])
+    np.testing.assert_array_equal(w.array, [1.5, 1.5])
 
 
 def test_a_leaf_that_requires_grad_is_not_changed_while_recording():

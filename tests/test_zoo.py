@@ -175,8 +175,8 @@ def test_pacgans_networks_are_the_papers():
         for m in network:
             if isinstance(m, nn.Linear):
                 if m.bias is not None:
-                    assert not m.bias.data.any()
-                spread = m.weight.data.std()
+                    assert not m.bias.array.any()
+                spread = m.weight.array.std()
                 assert spread == pytest.approx(0.02, rel=0.2), m
     assert generator(mg.randn(5, 2)).shape == (5, 2)
 

@@ -238,7 +238,7 @@ def _call(f: Callable[..., Any], inputs: tuple[Any, ...]) -> Any:
 def _plain(value: Any) -> Any:
     """Tensors and numbers as NumPy arrays, lists as tuples, the rest as it is."""
     if isinstance(value, Tensor):
-        value = value.data
+        value = value.array
     if isinstance(value, list):
         value = tuple(value)
     if isinstance(value, (str, tuple)):

@@ -124,8 +124,8 @@ def by_hand(
         moved = {n: Tensor(x if n == wrt else a) for n, a in arrays.items()}
         for t in moved.values():
             t.requires_grad = t.dtype == float64  # f may differentiate inside
-        y = _call(f, at, moved).data
-        return (y * point.cotangent.data).sum()
+        y = _call(f, at, moved).array
+        return (y * point.cotangent.array).sum()
 
     return _judged(point, claim, _estimated(value, point, claim))
 
@@ -136,7 +136,7 @@ def _estimated(value: Callable[[Array], float], point: Point, claimed: Array) ->
     Those where the claim differs most from autograd, and some more, evenly spread. All, after
     all, if autograd turns out not to be trusted.
     """
-    x = point.x.data
+    x = point.x.array
     if x.size <= MANY:
         return numeric.gradient(value, [x], 0)
     spread = np.linspace(0, x.size - 1, MANY // 2).astype(int)
@@ -210,7 +210,7 @@ def _unfaithful(
     message = (
         f"Autograd's gradient is not the derivative of f: at {point.wrt}{first} it says "
         f"{point.right[where][0]:.6g}, finite differences say {estimate.value[where][0]:.6g}. Does "
-        "f detach a tensor, compute with .data or .item(), or use a wrong gradient rule? "
+        "f detach a tensor, compute with .array or .item(), or use a wrong gradient rule? "
     )
     if claimed.shape != estimate.value.shape:
         raise CheckError(_misfit("the claim", claimed.shape, point.wrt, point.right.shape))
@@ -337,7 +337,7 @@ def _plain(value: Any, what: str) -> Array:
     """``value`` as a NumPy array of numbers."""
     if value is None:
         raise CheckError(f"{what} is None: is a return statement missing?")
-    given = value.data if isinstance(value, Tensor) else value
+    given = value.array if isinstance(value, Tensor) else value
     array = np.asarray(backend.to_host(given) if backend.is_array(given) else given)
     if array.dtype.kind not in "fiub":
         raise CheckError(f"expected {what} to be numbers, got {array.dtype}")
@@ -361,7 +361,7 @@ def _recorded(
     y = _call(f, at, inputs)
     if not isinstance(y, Tensor):
         raise CheckError(f"f returned a {type(y).__name__}: return one output of them")
-    if cotangent is None and y.data.size != 1:
+    if cotangent is None and y.array.size != 1:
         raise CheckError(
             f"f returned shape {y.shape}, and a gradient belongs to one number: reduce it with "
             ".sum() or .mean(), or give cotangent=, the gradient that arrives at the output"

@@ -75,7 +75,7 @@ class Explanation:
                 }
             )
         found = [f"gradient in {name}: {brief(g)}" for name, g in self.gradients.items()]
-        title = f"{self.names[id(self.output)]} = {brief(self.output.data)}, from it backwards"
+        title = f"{self.names[id(self.output)]} = {brief(self.output.array)}, from it backwards"
         return Table(rows, title=title, note="\n".join(found))
 
     def _operation(self, t: Tensor) -> str:
@@ -84,14 +84,14 @@ class Explanation:
         named = [self._name(x) for x in t.inputs if x is not None]
         text = f"{self.names[id(t)]} = {_call(record.name, named)}"
         arrays = [_array(x) for x in t.inputs]
-        if all(_is_number(a) for a in [t.data, *arrays]):
-            text += f" = {_call(record.name, [_number(a) for a in arrays])} = {brief(t.data)}"
+        if all(_is_number(a) for a in [t.array, *arrays]):
+            text += f" = {_call(record.name, [_number(a) for a in arrays])} = {brief(t.array)}"
         return text
 
     def _name(self, x: Any) -> str:
         if id(x) in self.names:
             return self.names[id(x)]
-        value = x.data if isinstance(x, Tensor) else x
+        value = x.array if isinstance(x, Tensor) else x
         return _number(value) if _is_number(value) else f"constant {value.shape}"
 
     def _rule(self, step: Step) -> str:
@@ -107,10 +107,10 @@ class Explanation:
         names = {a: _braced(self._name(x)) for a, x in known.items() if x is not None}
         text = _put(formula, {"y": _braced(self.names[id(t)]), **names})
         values = {a: _array(x) for a, x in operands.items()}
-        numbers = [v for v in [t.data, *values.values()] if v is not None]
+        numbers = [v for v in [t.array, *values.values()] if v is not None]
         if all(_is_number(v) for v in numbers):
             right = re.sub(r"\\bar y", _number(step.incoming), formula.partition(" = ")[2])
-            worked = {a: _number(v) for a, v in {"y": t.data, **values}.items() if v is not None}
+            worked = {a: _number(v) for a, v in {"y": t.array, **values}.items() if v is not None}
             steps = dict.fromkeys([_put(right, worked), brief(step.outgoing)])
             text += "".join(f" = {step}" for step in steps)
         return text
@@ -210,7 +210,7 @@ def brief(value: Any) -> str:
     """A value in a few characters: the numbers themselves if few, else their statistics."""
     if value is None or isinstance(value, (bool, int, str)):
         return str(value)
-    a = np.asarray(backend.to_host(value.data if isinstance(value, Tensor) else value))
+    a = np.asarray(backend.to_host(value.array if isinstance(value, Tensor) else value))
     if a.size == 1 and a.dtype.kind == "f":
         return f"{a.item():.4g}"
     if a.size <= SMALL:
@@ -224,7 +224,7 @@ def brief(value: Any) -> str:
 
 
 def _array(x: Any) -> Any:
-    return x.data if isinstance(x, Tensor) else x
+    return x.array if isinstance(x, Tensor) else x
 
 
 def _is_number(value: Any) -> bool:

@@ -114,7 +114,7 @@ def run(
 
 
 def _given(cotangents: Sequence[Any], shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
-    arrays = [np.asarray(c.data if isinstance(c, Tensor) else c, float64) for c in cotangents]
+    arrays = [np.asarray(c.array if isinstance(c, Tensor) else c, float64) for c in cotangents]
     if [a.shape for a in arrays] != shapes:
         raise CheckError(
             f"expected one cotangent per output, of shapes {shapes}, "
@@ -151,7 +151,7 @@ class Derivative:
     def value(self, *arrays: np.ndarray) -> np.ndarray:
         """The derivative as a vector of one number."""
         with self.at(arrays, create_graph=False) as (outputs, _):
-            return backend.to_host(outputs[0].data).reshape(1)
+            return backend.to_host(outputs[0].array).reshape(1)
 
 
 def _pairing(tensors: Sequence[Tensor | None], weights: Sequence[Any]) -> Tensor:
@@ -226,7 +226,7 @@ def _analytic(function: Any, weights: list[np.ndarray], cotangents: Any) -> list
             grads = autograd.grad(_pairing(outputs, shaped), variables, allow_unused=True)
             for into, g in zip(result, grads, strict=True):
                 if g is not None:
-                    into[k] = backend.to_host(g.data)
+                    into[k] = backend.to_host(g.array)
     return result
 
 

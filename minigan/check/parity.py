@@ -76,12 +76,12 @@ def parity(
             "check.parity compares with PyTorch, which is not installed: "
             'pip install "minigan[parity]"'
         ) from None
-    arrays = [np.array(x.data if isinstance(x, Tensor) else x) for x in inputs]
+    arrays = [np.array(x.array if isinstance(x, Tensor) else x) for x in inputs]
     moving = [i for i, a in enumerate(arrays) if a.dtype.kind == "f"]
     if not moving:
         raise ValueError("expected at least one floating-point input")
     rng = random.default_rng(seed)
-    cotangent = rng.standard_normal(np.shape(f(*map(Tensor, arrays)).data))
+    cotangent = rng.standard_normal(np.shape(f(*map(Tensor, arrays)).array))
     ways = [rng.standard_normal(arrays[i].shape) for i in moving]
 
     def results(function: Any, make: Any, grad: Any) -> list[np.ndarray]:

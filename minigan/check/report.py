@@ -145,7 +145,7 @@ class Report:
         if wrong and 1 not in wrong:
             lines.append(
                 "The gradients are right and their derivatives are not: with create_graph=True "
-                "some rule takes for a constant what depends on the input (.data, detach, "
+                "some rule takes for a constant what depends on the input (.array, detach, "
                 "statistics computed beforehand)."
             )
         if not lines:

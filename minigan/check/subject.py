@@ -80,25 +80,25 @@ class Subject:
         """
         inputs, variables = list(self.inputs), []
         places = list(zip(self._places, arrays, self._devices, strict=True))
-        saved = [(t, t.data, t.requires_grad) for t in self._places if isinstance(t, Tensor)]
-        saved += [(t, t.data.copy(), t.requires_grad) for t in self._buffers]
+        saved = [(t, t.array, t.requires_grad) for t in self._places if isinstance(t, Tensor)]
+        saved += [(t, t.array.copy(), t.requires_grad) for t in self._buffers]
         try:
             for place, array, device in places:
                 data = backend.asarray(np.array(array), device=device or "cpu")
                 tensor = Tensor(data) if isinstance(place, int) else place
-                tensor.data, tensor.requires_grad = data, data.dtype.kind == "f"
+                tensor.array, tensor.requires_grad = data, data.dtype.kind == "f"
                 variables.append(tensor)
                 if isinstance(place, int):
                     inputs[place] = tensor
             yield _tensors(self.f(*inputs)), variables
         finally:
             for tensor, data, requires_grad in saved:
-                tensor.data, tensor.requires_grad = data, requires_grad
+                tensor.array, tensor.requires_grad = data, requires_grad
 
     def value(self, *arrays: np.ndarray) -> np.ndarray:
         """All outputs as one vector."""
         with self.at(arrays) as (outputs, _):
-            return np.concatenate([backend.to_host(y.data).reshape(-1) for y in outputs])
+            return np.concatenate([backend.to_host(y.array).reshape(-1) for y in outputs])
 
     # --------------------------------------------------------------------------- is it fit for it?
 
@@ -109,7 +109,7 @@ class Subject:
             if not any(y.requires_grad for y in outputs):
                 raise CheckError(
                     "f is not differentiable here: its result does not depend on what is "
-                    "differentiated in, or the path was cut by .detach(), .data, .numpy(), "
+                    "differentiated in, or the path was cut by .detach(), .array, .numpy(), "
                     "no_grad() or an integer"
                 )
             for number, y in enumerate(outputs):
@@ -144,11 +144,11 @@ class Subject:
         """What f, or a gradient rule, overwrote although a gradient may still need it."""
         with self.at(self.arrays) as (outputs, variables):
             from_start = zip(variables, self.arrays, self.names, strict=True)
-            found = [name for x, a, name in from_start if not _same(x.data, a)]
+            found = [name for x, a, name in from_start if not _same(x.array, a)]
             # rules read inputs and outputs as they were: they must be what computing anew gives
             for y in graph(outputs):
-                operands = [x.data if isinstance(x, Tensor) else x for x in y.inputs]
-                if not found and not _same(y.data, y.op.forward(*operands, **y.settings)):
+                operands = [x.array if isinstance(x, Tensor) else x for x in y.inputs]
+                if not found and not _same(y.array, y.op.forward(*operands, **y.settings)):
                     found.append(f"the result of {y.op.name}, shape {y.shape}")
             return found
 
@@ -186,7 +186,7 @@ def as_float64(value: Any, name: str) -> np.ndarray:
     """``value`` as a copy on the host, if it can be differentiated in."""
     if isinstance(value, float) and not isinstance(value, np.generic):
         value = np.float64(value)
-    array = np.array(backend.to_host(value.data if isinstance(value, Tensor) else value))
+    array = np.array(backend.to_host(value.array if isinstance(value, Tensor) else value))
     if array.dtype == "float32" or array.dtype == "float16":
         raise CheckError(
             f"{name} is {array.dtype}, whose 7 digits or fewer can not tell a wrong gradient from "

@@ -125,7 +125,7 @@ def sweep(f: Callable[..., Any], *inputs: Any, steps: Any = None, seed: int = 0)
         cotangents = [backend.asarray(w, device=y.device) for w, y in pairs]
         grads = autograd.grad(outputs, variables, cotangents, allow_unused=True)
         exact = sum(
-            float(np.vdot(backend.to_host(g.data), way))
+            float(np.vdot(backend.to_host(g.array), way))
             for g, way in zip(grads, ways, strict=True)
             if g is not None
         )

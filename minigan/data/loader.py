@@ -65,7 +65,7 @@ class DataLoader:
         ranks: int = 1,
     ) -> None:
         if isinstance(dataset, Tensor):
-            dataset = backend.to_host(dataset.data)
+            dataset = backend.to_host(dataset.array)
         if not isinstance(dataset, Dataset):
             dataset = Dataset.from_array(dataset)
         if len(dataset) == 0:

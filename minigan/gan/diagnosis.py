@@ -270,7 +270,7 @@ class Diagnosis(Callback):
             )
         chosen = random.default_rng(0, 3).permutation(len(real))[:n]
         samples = real[chosen]
-        self.real = samples.data if isinstance(samples, Tensor) else samples
+        self.real = samples.array if isinstance(samples, Tensor) else samples
         self.every, self.patience = every, patience
         self.path = Path(path) if path is not None else None
         self.say = say or _print

@@ -29,14 +29,14 @@ class EMA:
         averages, now = self.module.state_dict(), self.network.state_dict()
         rates = replay.numbers(self._next_rates, 2)
         for name, average in averages.items():
-            if kernels.serve(average.data):
-                kernels.blend(average.data, now[name].data, rates)
+            if kernels.serve(average.array):
+                kernels.blend(average.array, now[name].array, rates)
             elif average.dtype.kind == "f":
                 keep, follow = rates
-                average.data *= keep
-                average.data += follow * now[name].data
+                average.array *= keep
+                average.array += follow * now[name].array
             else:
-                average.data[...] = now[name].data
+                average.array[...] = now[name].array
 
     def _next_rates(self) -> tuple[float, float]:
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))

@@ -289,7 +289,7 @@ class Minimax(Players):
             for p in learning(self.discriminator):
                 limited = self.projected(p)
                 if limited is not p:
-                    p.data[...] = limited.data
+                    p.array[...] = limited.array
 
     def _count_discriminator_step(self) -> None:
         self.d_updates += 1
@@ -313,7 +313,7 @@ class Minimax(Players):
                     )
             return dict(zip(values, numbers[len(losses) :], strict=True))
 
-        parts = [part.data.reshape(()) for part in (*losses.values(), *values.values())]
+        parts = [part.array.reshape(()) for part in (*losses.values(), *values.values())]
         return replay.read(parts, checked)
 
     # ---------------------------------------------------------------------------------- a run
@@ -351,7 +351,7 @@ class Minimax(Players):
             raise ValueError(f"expected noise for {n} samples, at least one, got {noise.shape}")
         with no_grad(), evaluating(network):
             parts = [network(noise[i : i + batch_size]) for i in range(0, n, batch_size)]
-        return Tensor(backend.module_of(parts[0].data).concatenate([p.data for p in parts]))
+        return Tensor(backend.module_of(parts[0].array).concatenate([p.array for p in parts]))
 
     def fixed_noise(self, n: int, seed: int) -> Tensor:
         """n noise vectors that depend on the seed alone and leave the game's random numbers be."""
@@ -408,7 +408,7 @@ class Minimax(Players):
         """
         networks = [self.generator, self.discriminator]
         networks += [self.ema.module] if self.ema is not None else []
-        group().mean(b.data for n in networks for b in n.buffers() if b.dtype.kind == "f")
+        group().mean(b.array for n in networks for b in n.buffers() if b.dtype.kind == "f")
 
     def check_finite(self) -> None:
         """Raise :class:`Diverged` if a weight of either network is NaN or infinite."""
@@ -420,7 +420,7 @@ class Minimax(Players):
             )
             for path, state in network.state_dict().items()
         }
-        finite = backend.scalars(*(isfinite(state).data.all() for state in states.values()))
+        finite = backend.scalars(*(isfinite(state).array.all() for state in states.values()))
         if not all(finite):
             raise Diverged(
                 f"{list(states)[finite.index(False)]} became NaN or infinite by step {self.step} "

@@ -184,7 +184,7 @@ def gradient_field(game: Minimax, real: Tensor, noise: Tensor) -> Array:
     Parameters and their order as in :func:`jacobian`; float64 (n,).
     """
     with untouched(game):
-        return to_host(_field(game, real, noise, create_graph=False).data).astype(np.float64)
+        return to_host(_field(game, real, noise, create_graph=False).array).astype(np.float64)
 
 
 def jacobian(game: Minimax, real: Tensor, noise: Tensor) -> Array:
@@ -218,7 +218,7 @@ def jacobian(game: Minimax, real: Tensor, noise: Tensor) -> Array:
             rows.append(
                 np.concatenate(
                     [
-                        np.zeros(p.numel()) if g is None else to_host(g.data).reshape(-1)
+                        np.zeros(p.numel()) if g is None else to_host(g.array).reshape(-1)
                         for p, g in zip(players, row, strict=True)
                     ]
                 )

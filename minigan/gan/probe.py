@@ -31,13 +31,13 @@ def untouched(game: Minimax) -> Iterator[None]:
     """
     state = random.random_state()
     networks = (game.generator, game.discriminator)
-    buffers = [(b, b.data.copy()) for network in networks for b in network.buffers()]
+    buffers = [(b, b.array.copy()) for network in networks for b in network.buffers()]
     try:
         with alone():
             yield
     finally:
         for buffer, data in buffers:
-            buffer.data[...] = data
+            buffer.array[...] = data
         random.set_random_state(state)
 
 
@@ -54,7 +54,7 @@ class Probe:
     def __init__(self, game: Minimax, real: Tensor) -> None:
         self.game, self.real = game, real
         self.noise = game.fixed_noise(len(real), seed=0)
-        self.spread = mean_distance(real.data)
+        self.spread = mean_distance(real.array)
         mix = random.default_rng(0, 2).random((len(real), *[1] * (real.ndim - 1)))
         self.mix = Tensor(backend.asarray(mix, real.dtype, real.device))
 
@@ -85,10 +85,10 @@ class Probe:
 
         def before_norm(name: str, module: Any, inputs: Any) -> None:
             if module.training and module.running_mean is not None:
-                drift[f"drift of {name}"] = _drift(inputs[0].data, module)
+                drift[f"drift of {name}"] = _drift(inputs[0].array, module)
 
         def after_relu(name: str, module: Module, inputs: Any, output: Tensor) -> None:
-            key, now = f"dead units of {name}", _any_positive(output.data)
+            key, now = f"dead units of {name}", _any_positive(output.array)
             alive[key] = alive[key] | now if key in alive else now
 
         hooks: list[Any] = [("G", "forward_pre_hook", (BatchNorm1d, BatchNorm2d), before_norm)]
@@ -102,10 +102,10 @@ class Probe:
             gradients |= _gradient_norms("D", game.discriminator, play.d_loss)
             fakes = play.fakes.detach()
             between = fakes + self.mix * (self.real - fakes)
-            slopes = to_host(input_gradients(game.judge, between).data)
+            slopes = to_host(input_gradients(game.judge, between).array)
         steepness = np.linalg.norm(slopes, axis=1)
-        push = push.data * len(push)  # L_G is a mean: a fake's own part shrinks with the batch
-        real_logits, fake_logits = play.real_logits.data, play.fake_logits.data
+        push = push.array * len(push)  # L_G is a mean: a fake's own part shrinks with the batch
+        real_logits, fake_logits = play.real_logits.array, play.fake_logits.array
         boundary = getattr(game.objective, "boundary", math.nan)
         if math.isnan(boundary):  # only differences between logits count
             boundary = (real_logits.mean() + fake_logits.mean()).item() / 2
@@ -116,7 +116,7 @@ class Probe:
             "slope of D": float(np.median(steepness)),
             "steepest slope of D": float(steepness.max()),
             "distance between reals": self.spread,
-            "diversity": mean_distance(fakes.data) / self.spread if self.spread else math.nan,
+            "diversity": mean_distance(fakes.array) / self.spread if self.spread else math.nan,
             **gradients,
             **drift,
             **{name: 1 - units.mean().item() for name, units in alive.items()},
@@ -143,7 +143,7 @@ def _gradient_norms(player: str, network: Module, loss: Tensor) -> dict[str, flo
     }
     found = iter(grad(loss, [p for own in layers.values() for p in own], allow_unused=True))
     squares = {
-        name: sum(0.0 if (g := next(found)) is None else (g.data**2).sum().item() for _ in own)
+        name: sum(0.0 if (g := next(found)) is None else (g.array**2).sum().item() for _ in own)
         for name, own in layers.items()
     }
     whole = {f"gradient of {player}": sum(squares.values()) ** 0.5}
@@ -153,9 +153,9 @@ def _gradient_norms(player: str, network: Module, loss: Tensor) -> dict[str, flo
 def _drift(x: Array, norm: Any) -> float:
     """√mean_c (σ_b/σ_r - 1)² + ((μ_b - μ_r)/σ_r)², of the batch x and of the running statistics."""
     xp, axes = module_of(x), (0, *range(2, x.ndim))
-    sigma = xp.sqrt(norm.running_var.data + norm.eps)
+    sigma = xp.sqrt(norm.running_var.array + norm.eps)
     scale = xp.sqrt(x.var(axis=axes) + norm.eps) / sigma - 1
-    shift = (x.mean(axis=axes) - norm.running_mean.data) / sigma
+    shift = (x.mean(axis=axes) - norm.running_mean.array) / sigma
     return (scale**2 + shift**2).mean().item() ** 0.5
 
 

@@ -44,7 +44,7 @@ def unrolled(
         if isinstance(value, Parameter) and value.requires_grad and id(value) in moved
     ]
     parameters = list({id(p): p for _, _, p in places}.values())
-    buffers = [(buffer, buffer.data.copy()) for buffer in network.buffers()]
+    buffers = [(buffer, buffer.array.copy()) for buffer in network.buffers()]
     rules = [_rule(optimizer, p) for p in parameters]
     # leaves of their own: what flows back to the start of the steps ends there, not in D's .grad
     weights = [p.detach().requires_grad_() for p in parameters]
@@ -61,7 +61,7 @@ def unrolled(
     finally:
         _install(places, parameters, parameters)
         for buffer, values in buffers:
-            buffer.data[...] = values
+            buffer.array[...] = values
 
 
 def _install(places: list[Any], parameters: list[Parameter], weights: list[Any]) -> None:

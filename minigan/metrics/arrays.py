@@ -20,7 +20,7 @@ def rows(features: Any, name: str = "features", least: int = 2) -> np.ndarray:
     ValueError
         If they are not (N, D) with N at least ``least``, or hold NaN or infinity.
     """
-    data = features.data if isinstance(features, Tensor) else features
+    data = features.array if isinstance(features, Tensor) else features
     x = np.asarray(backend.to_host(data), dtype=np.float64)
     if x.ndim != 2:
         raise ValueError(

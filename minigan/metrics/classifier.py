@@ -56,7 +56,7 @@ def outputs(
     model: nn.Sequential, pictures: Any, batch_size: int = 512
 ) -> tuple[np.ndarray, np.ndarray]:
     """Features (N, 64) and logits (N, K) of pictures in [-1, 1], as NumPy arrays."""
-    x = backend.to_host(pictures.data if isinstance(pictures, Tensor) else pictures)
+    x = backend.to_host(pictures.array if isinstance(pictures, Tensor) else pictures)
     body, head = nn.Sequential(*list(model)[:-1]), list(model)[-1]
     weight = next(model.parameters())
     features, logits = [], []
@@ -64,8 +64,8 @@ def outputs(
         for i in range(0, len(x), batch_size):
             batch = backend.asarray(x[i : i + batch_size], weight.dtype, weight.device)
             activations = body(Tensor(batch))
-            features.append(backend.to_host(activations.data))
-            logits.append(backend.to_host(head(activations).data))
+            features.append(backend.to_host(activations.array))
+            logits.append(backend.to_host(head(activations).array))
     return np.concatenate(features), np.concatenate(logits)
 
 
@@ -106,8 +106,8 @@ def _scale_features(model: nn.Sequential, dataset: Dataset) -> None:
     assert isinstance(last_hidden, nn.Linear) and isinstance(head, nn.Linear)
     scale = float(np.sqrt(np.square(outputs(model, dataset[:])[0], dtype=np.float64).mean()))
     for p in last_hidden.parameters():
-        p.data /= scale
-    head.weight.data *= scale
+        p.array /= scale
+    head.weight.array *= scale
 
 
 def accuracy(model: nn.Sequential, dataset: Dataset) -> float:

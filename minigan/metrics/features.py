@@ -40,7 +40,7 @@ class Extractor:
 
     def __call__(self, pictures: Any) -> Extracted:
         """The features of pictures, an array or Tensor."""
-        data = pictures.data if isinstance(pictures, Tensor) else pictures
+        data = pictures.array if isinstance(pictures, Tensor) else pictures
         return self.extract(np.asarray(backend.to_host(data), dtype=np.float32))
 
 

@@ -98,7 +98,7 @@ def ms_ssim_diversity(
 
 
 def _pictures(given: Any, range: tuple[float, float]) -> np.ndarray:
-    data = given.data if isinstance(given, Tensor) else given
+    data = given.array if isinstance(given, Tensor) else given
     x = np.asarray(backend.to_host(data), dtype=np.float64)
     if x.ndim != 4 or not len(x):
         raise ValueError(f"expected pictures (N, C, H, W), got {x.shape}")

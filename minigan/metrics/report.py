@@ -103,7 +103,7 @@ def evaluate(dataset: Dataset, samples: Any, extractor: Extractor, seed: int = 0
     ValueError
         If the shapes differ, samples are not finite, or there are too few.
     """
-    data = samples.data if isinstance(samples, Tensor) else samples
+    data = samples.array if isinstance(samples, Tensor) else samples
     fake = np.asarray(backend.to_host(data), dtype=np.float32)
     if fake.shape[1:] != dataset.shape:
         raise ValueError(f"expected samples of {dataset.shape} each, got {fake.shape[1:]}")

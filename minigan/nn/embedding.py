@@ -12,7 +12,7 @@ from .module import Module
 def _check_range(index: Tensor, n: int) -> None:
     if index.dtype.kind not in "iu":
         raise ValueError(f"expected integers, got {index.dtype}")
-    low, high = scalars(index.data.min(), index.data.max()) if index.numel() else (0, n - 1)
+    low, high = scalars(index.array.min(), index.array.max()) if index.numel() else (0, n - 1)
     if low < 0 or high >= n:
         raise ValueError(f"expected integers from 0 to {n - 1}, got {low} to {high}")
 
@@ -38,9 +38,9 @@ def one_hot(x: Tensor, num_classes: int = -1) -> Tensor:
     ``num_classes=-1`` takes one more than the largest integer.
     """
     if num_classes == -1:
-        num_classes = x.data.max().item() + 1
+        num_classes = x.array.max().item() + 1
     _check_range(x, num_classes)
-    classes = module_of(x.data).arange(num_classes)
+    classes = module_of(x.array).arange(num_classes)
     return ops.eq(x.unsqueeze(-1), classes).long()
 
 
@@ -72,7 +72,7 @@ class Embedding(Module):
         """Draw the table anew."""
         init.normal_(self.weight)
         if self.padding_idx is not None:
-            self.weight.data[self.padding_idx] = 0
+            self.weight.array[self.padding_idx] = 0
 
     def forward(self, x: Tensor) -> Tensor:
         return embedding(x, self.weight, self.padding_idx)

@@ -149,7 +149,7 @@ def batch_norm(
         raise ValueError(
             f"batch norm needs more than one value per channel to train on, got shape {x.shape}"
         )
-    mean, variance = stats = ops.batch_stats(x.data, axes)
+    mean, variance = stats = ops.batch_stats(x.array, axes)
     _track(running_mean, mean.reshape(-1), momentum)
     _track(running_var, variance.reshape(-1) * (n / (n - 1)), momentum)
     if weight is not None and bias is not None:
@@ -176,16 +176,16 @@ def sync_batch_norm(
     mean = all_reduce(x.sum(axes, keepdim=True)) / n
     centred = x - mean
     variance = all_reduce((centred * centred).sum(axes, keepdim=True)) / n
-    _track(running_mean, mean.data.reshape(-1), momentum)
-    _track(running_var, variance.data.reshape(-1) * (n / (n - 1)), momentum)
+    _track(running_mean, mean.array.reshape(-1), momentum)
+    _track(running_var, variance.array.reshape(-1) * (n / (n - 1)), momentum)
     return _affine(centred * (variance + eps) ** -0.5, weight, bias)
 
 
 def _track(running: Tensor | None, value: Any, momentum: float) -> None:
     """Move a running statistic towards the batch's, in place."""
     if running is not None:
-        running.data *= 1 - momentum
-        running.data += momentum * value
+        running.array *= 1 - momentum
+        running.array += momentum * value
 
 
 def layer_norm(
@@ -243,7 +243,7 @@ def instance_norm(
         raise ValueError(
             f"instance norm needs more than one value per channel and example, got shape {x.shape}"
         )
-    mean, variance = stats = ops.batch_stats(x.data, axes)
+    mean, variance = stats = ops.batch_stats(x.array, axes)
     _track(running_mean, mean.mean(axis=0).reshape(-1), momentum)
     _track(running_var, variance.mean(axis=0).reshape(-1) * (n / (n - 1)), momentum)
     return _affine(ops.standardize(x, axes, eps, stats), weight, bias)

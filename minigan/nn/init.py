@@ -11,7 +11,7 @@ from ..tensor import Tensor
 
 
 def _fill(tensor: Tensor, host: Any) -> Tensor:
-    tensor.data[...] = backend.asarray(host, tensor.dtype, tensor.device)
+    tensor.array[...] = backend.asarray(host, tensor.dtype, tensor.device)
     return tensor
 
 
@@ -38,7 +38,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Every element ``val``."""
-    tensor.data[...] = val
+    tensor.array[...] = val
     return tensor
 
 

@@ -35,7 +35,7 @@ def binary_cross_entropy(
     logits, :func:`binary_cross_entropy_with_logits` is exact where this is not.
     """
     _same_shape(x, target, "binary cross-entropy")
-    low, high = scalars(x.data.min(), x.data.max())
+    low, high = scalars(x.array.min(), x.array.max())
     if not (low >= 0 and high <= 1):
         raise ValueError(
             f"binary cross-entropy needs probabilities in [0, 1], got [{low:.4g}, {high:.4g}]: "
@@ -100,7 +100,7 @@ def nll_loss(
         If the shapes do not fit, or a class is out of range.
     """
     axis = _class_axis(x, target)
-    t = target.data
+    t = target.array
     xp, keep = module_of(t), t != ignore_index
     t = xp.where(keep, t, 0)
     low, high = scalars(t.min(), t.max()) if t.size else (0, 0)
@@ -149,10 +149,10 @@ def cross_entropy(
     loss = nll_loss(log_p, target, weight, ignore_index, reduction)
     if not label_smoothing:
         return loss
-    keep = target.data != ignore_index
+    keep = target.array != ignore_index
     uniform = ops.where(keep, -(log_p * w).sum(axis), 0.0)
     if reduction == "mean":
-        classes = module_of(keep).where(keep, target.data, 0)
+        classes = module_of(keep).where(keep, target.array, 0)
         counted = (_class_weights(x, weight)[classes] * keep).sum()
         uniform = uniform.sum() / (counted.item() or math.nan)
     else:
@@ -177,10 +177,10 @@ def _class_weights(x: Tensor, weight: Tensor | None) -> Any:
     """One constant weight per class, as an array."""
     classes = x.shape[0 if x.ndim == 1 else 1]
     if weight is None:
-        return module_of(x.data).ones_like(x.data, shape=(classes,))
+        return module_of(x.array).ones_like(x.array, shape=(classes,))
     if weight.shape != (classes,):
         raise ValueError(f"expected one weight for each of {classes} classes, got {weight.shape}")
-    return weight.data
+    return weight.array
 
 
 def _buffer(weight: Tensor | None) -> Buffer | None:

@@ -177,7 +177,7 @@ class Module:
             With the list of everything that does not fit; then nothing has been changed.
         """
         own = self.state_dict()
-        values = {k: v.data if isinstance(v, Tensor) else v for k, v in state_dict.items()}
+        values = {k: v.array if isinstance(v, Tensor) else v for k, v in state_dict.items()}
         missing = [name for name in own if name not in values]
         unexpected = [name for name in values if name not in own]
         problems = [
@@ -197,7 +197,7 @@ class Module:
             )
         for name in own:
             if name in values:
-                target = own[name].data
+                target = own[name].array
                 target[...] = backend.asarray(values[name], target.dtype, backend.device_of(target))
         return IncompatibleKeys(missing, unexpected)
 
@@ -225,7 +225,7 @@ class Module:
             if set_to_none:
                 p.grad = None
             elif p.grad is not None:
-                p.grad.data[...] = 0
+                p.grad.array[...] = 0
 
     def apply(self, function: Callable[[Module], Any]) -> Module:
         """Call ``function`` on every module inside, then on this one; returns the module."""
@@ -251,13 +251,13 @@ class Module:
                 raise TypeError(f"a module's parameters need a floating dtype, got {moved.dtype}")
             if array.dtype.kind != "f":  # counters stay integers
                 moved = Tensor(array).to(device=moved.device)
-            return moved.data
+            return moved.array
 
         for t in (*self.parameters(), *self.buffers()):
-            data = move(t.data)
-            if data is not t.data:
-                t.data = data
-                t.grad = None if t.grad is None else Tensor(move(t.grad.data))
+            data = move(t.array)
+            if data is not t.array:
+                t.array = data
+                t.grad = None if t.grad is None else Tensor(move(t.grad.array))
                 t.grad_home = None  # the optimiser's buffer is of the old dtype or device
         return self
 

@@ -64,7 +64,7 @@ class _BatchNorm(Module):
         self._check(x)
         momentum = self.momentum
         if self.training and self.num_batches_tracked is not None:
-            self.num_batches_tracked.data += 1
+            self.num_batches_tracked.array += 1
             if momentum is None:
                 momentum = 1 / self.num_batches_tracked.item()
         return F.batch_norm(
@@ -103,7 +103,7 @@ class SyncBatchNorm(_BatchNorm):
         if self.momentum is None:
             raise ValueError("SyncBatchNorm needs a momentum: a plain average is not kept here")
         if self.num_batches_tracked is not None:
-            self.num_batches_tracked.data += 1
+            self.num_batches_tracked.array += 1
         return F.sync_batch_norm(
             x,
             self.running_mean,

@@ -113,7 +113,7 @@ def summary(model: Module, input_shape: tuple[Any, ...], dtype: Any = None) -> S
         rows,
         sum(p.numel() for p in parameters),
         sum(p.numel() for p in parameters if p.requires_grad),
-        sum(p.data.nbytes for p in parameters),
+        sum(p.array.nbytes for p in parameters),
     )
 
 

@@ -25,7 +25,7 @@ def _with_gradient(parameters: Parameters) -> list[Tensor]:
     for p in found:
         assert p.grad is not None
         if not p.grad.is_leaf:  # a recorded gradient may share memory with its graph
-            p.grad = Tensor(module_of(p.grad.data).array(p.grad.data))
+            p.grad = Tensor(module_of(p.grad.array).array(p.grad.array))
     return found
 
 
@@ -67,16 +67,16 @@ def clip_grad_norm_(
         total = ops.norm(ops.stack(norms), norm_type)
     if error_if_nonfinite and not math.isfinite(total.item()):
         raise ValueError(f"the norm of the gradients is {total.item()}: there is nothing to clip")
-    factor = module_of(total.data).minimum(max_norm / (total.data + 1e-6), 1.0)
+    factor = module_of(total.array).minimum(max_norm / (total.array + 1e-6), 1.0)
     for p in found:
-        p.grad.data *= factor.astype(p.dtype)  # type: ignore[union-attr]
+        p.grad.array *= factor.astype(p.dtype)  # type: ignore[union-attr]
     return total
 
 
 def clip_grad_value_(parameters: Parameters, clip_value: float) -> None:
     """Limit every element of every gradient, in place, to [-clip_value, clip_value]."""
     for p in _with_gradient(parameters):
-        g = p.grad.data  # type: ignore[union-attr]
+        g = p.grad.array  # type: ignore[union-attr]
         g[...] = module_of(g).clip(g, -clip_value, clip_value)
 
 
@@ -111,7 +111,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
         raise ValueError(f"expected a vector of {needed} numbers, got shape {vec.shape}")
     start = 0
     for p in parameters:
-        p.data[...] = vec.data[start : start + p.numel()].reshape(p.shape)
+        p.array[...] = vec.array[start : start + p.numel()].reshape(p.shape)
         start += p.numel()
 
 
@@ -142,8 +142,8 @@ class _SpectralNorm:
         if iterate:
             with no_grad():
                 for _ in range(self.n_power_iterations):
-                    v.data[...] = F.normalize(matrix.mT @ u, dim=0, eps=self.eps).data
-                    u.data[...] = F.normalize(matrix @ v, dim=0, eps=self.eps).data
+                    v.array[...] = F.normalize(matrix.mT @ u, dim=0, eps=self.eps).array
+                    u.array[...] = F.normalize(matrix @ v, dim=0, eps=self.eps).array
         # copies, for the next iteration changes u and v while this graph may still be needed
         sigma = (u.detach().clone() * (matrix @ v.detach().clone())).sum()
         return weight / sigma

@@ -122,9 +122,9 @@ def to(x: Tensor, *targets: Any, dtype: Any = None, device: str | None = None) -
             dtype = target
     if dtype is not None and x.dtype != dtype:
         x = cast(x, dtype=backend.np.dtype(dtype))
-    if device is None or backend.device_of(x.data).startswith(device):
+    if device is None or backend.device_of(x.array).startswith(device):
         return x
-    return Tensor(backend.asarray(x.data, device=device), x.requires_grad and x.is_leaf)
+    return Tensor(backend.asarray(x.array, device=device), x.requires_grad and x.is_leaf)
 
 
 def _to_dtype(name: str) -> Any:
@@ -181,7 +181,7 @@ def _in_place(function: Any) -> Any:
             return result
         if result.dtype.kind == "f" and self.dtype.kind != "f":
             raise TypeError(f"{self.dtype} can not hold fractions: make it a float tensor first")
-        self.data[...] = result.data
+        self.array[...] = result.array
         self.changed = next_order()
         return self
 

@@ -45,12 +45,12 @@ def full(
 
 def zeros_like(x: Tensor) -> Tensor:
     """Zeros with the shape, dtype and device of ``x``."""
-    return Tensor(backend.module_of(x.data).zeros_like(x.data))
+    return Tensor(backend.module_of(x.array).zeros_like(x.array))
 
 
 def ones_like(x: Tensor) -> Tensor:
     """Ones with the shape, dtype and device of ``x``."""
-    return Tensor(backend.module_of(x.data).ones_like(x.data))
+    return Tensor(backend.module_of(x.array).ones_like(x.array))
 
 
 def eye(n: int, m: int | None = None, dtype: Any = "float32", device: str | None = None) -> Tensor:

@@ -164,9 +164,9 @@ def getitem(x: Array, index: Any) -> Array:
 def _beside(x: Array, index: Any) -> Any:
     """An index without graph; lists and host arrays become arrays on x's device."""
     if isinstance(index, Tensor):
-        return index.data
+        return index.array
     if isinstance(index, (list, np.ndarray)):
-        data = x.data if isinstance(x, Tensor) else x
+        data = x.array if isinstance(x, Tensor) else x
         return backend.asarray(np.asarray(index), device=backend.device_of(data))
     return index
 

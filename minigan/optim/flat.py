@@ -4,7 +4,7 @@
     grad   [ ................. | ...... | ....................... | ...... ]
     m, v   [ ................. | ...... | ....................... | ...... ]
 
-Every ``parameter.data`` is a view of its stretch, and so is the place (``grad_home``) where the
+Every ``parameter.array`` is a view of its stretch, and so is the place (``grad_home``) where the
 engine leaves the gradient, so that an update is a few passes over whole arrays.
 """
 
@@ -29,16 +29,16 @@ class Flat:
         state: dict[str, Array] | None = None,
     ) -> None:
         self.params = params
-        self.bounds = [0, *accumulate(p.data.size for p in params)]
-        self.xp = module_of(params[0].data)
-        self.data = self.xp.concatenate([p.data.reshape(-1) for p in params])
-        self.grad = self.xp.zeros_like(self.data)
-        self.views, self.homes = self.split(self.data), self.split(self.grad)
+        self.bounds = [0, *accumulate(p.array.size for p in params)]
+        self.xp = module_of(params[0].array)
+        self.array = self.xp.concatenate([p.array.reshape(-1) for p in params])
+        self.grad = self.xp.zeros_like(self.array)
+        self.views, self.homes = self.split(self.array), self.split(self.grad)
         self.steps = steps or [0] * len(params)
         self.state = state or {}  # the averages, by name
         self.spare: Array | None = None
         for p, view, home in zip(params, self.views, self.homes, strict=True):
-            p.data, p.grad_home = view, home
+            p.array, p.grad_home = view, home
 
     def __reduce__(self) -> Any:
         """Copies are built anew: views copied one by one would no longer be views."""
@@ -47,44 +47,44 @@ class Flat:
     def split(self, array: Array) -> list[Array]:
         """A view in each parameter's shape."""
         parts = zip(self.params, pairwise(self.bounds), strict=True)
-        return [array[start:stop].reshape(p.data.shape) for p, (start, stop) in parts]
+        return [array[start:stop].reshape(p.array.shape) for p, (start, stop) in parts]
 
     def average(self, name: str) -> Array:
         """The flat array of that name, zero until it is first changed."""
         if name not in self.state:
-            self.state[name] = self.xp.zeros_like(self.data)
+            self.state[name] = self.xp.zeros_like(self.array)
         return self.state[name]
 
     def scratch(self, size: int) -> tuple[Array, Array]:
         """Two arrays to compute in, made once."""
         if self.spare is None or self.spare.shape[1] < size:
-            self.spare = self.xp.empty((2, size), self.data.dtype)
+            self.spare = self.xp.empty((2, size), self.array.dtype)
         return self.spare[0, :size], self.spare[1, :size]
 
     def adopt(self) -> bool:
-        """Take back parameters whose ``.data`` was rebound; False if one does not fit here now."""
+        """Take back parameters whose ``.array`` was rebound; False if one does not fit here now."""
         moved = []
         for p, view, home in zip(self.params, self.views, self.homes, strict=True):
-            if p.data is not view or p.grad_home is not home:
-                if p.data.shape != view.shape:
+            if p.array is not view or p.grad_home is not home:
+                if p.array.shape != view.shape:
                     raise ValueError(
-                        f"a parameter of shape {view.shape} now has shape {p.data.shape}: "
+                        f"a parameter of shape {view.shape} now has shape {p.array.shape}: "
                         "make a new optimizer"
                     )
-                if kind(p.data) != kind(view):
+                if kind(p.array) != kind(view):
                     return False
-                moved.append((p, view, home, p.data.copy()))  # it may be another one's view
+                moved.append((p, view, home, p.array.copy()))  # it may be another one's view
         for p, view, home, values in moved:
             view[...] = values
-            p.data, p.grad_home = view, home
+            p.array, p.grad_home = view, home
         return True
 
     def collect(self) -> None:
         """Copy gradients that were not left in their place by the engine; check that they fit."""
         strays = []
         for p, home in zip(self.params, self.homes, strict=True):
-            if p.grad is not None and p.grad.data is not home:
-                g = p.grad.data
+            if p.grad is not None and p.grad.array is not home:
+                g = p.grad.array
                 if g.shape != home.shape or kind(g) != kind(home):
                     raise ValueError(
                         f"expected a gradient like its parameter, {home.dtype} of shape "
@@ -126,7 +126,7 @@ def flatten(params: list[Tensor]) -> list[Flat]:
     """One flat buffer for each dtype and device."""
     kinds: dict[Any, list[Tensor]] = {}
     for p in params:
-        kinds.setdefault(kind(p.data), []).append(p)
+        kinds.setdefault(kind(p.array), []).append(p)
     return [Flat(alike) for alike in kinds.values()]
 
 

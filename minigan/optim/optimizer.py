@@ -36,7 +36,7 @@ class Optimizer:
 
     Notes
     -----
-    Each ``parameter.data`` becomes a view of the optimiser's buffer when the optimiser is made, and
+    Each ``parameter.array`` becomes a view of the optimiser's buffer when the optimiser is made, and
     gradients are kept in one place from step to step: to keep a gradient, copy it.
     """
 
@@ -146,12 +146,12 @@ class Optimizer:
                 for first, end in flat.runs():
                     rates = self._rates_of(group, flat, first, end)
                     start, stop = flat.bounds[first], flat.bounds[end]
-                    size = BLOCK if device_of(flat.data) == "cpu" else max(stop - start, 1)
+                    size = BLOCK if device_of(flat.array) == "cpu" else max(stop - start, 1)
                     for a in range(start, stop, size):
                         block = slice(a, min(a + size, stop))
                         averages = [flat.average(name)[block] for name in names]
                         self._update(
-                            group, rates, flat.data[block], flat.grad[block], averages,
+                            group, rates, flat.array[block], flat.grad[block], averages,
                             *flat.scratch(block.stop - a),
                         )  # fmt: skip
         now = next_order()
@@ -201,7 +201,7 @@ class Optimizer:
         raise NotImplementedError
 
     def _adopt(self) -> list[Flat]:
-        """All flat buffers, with every parameter in place again whatever was done to ``.data``."""
+        """All flat buffers, with every parameter in place again whatever was done to ``.array``."""
         for k, flats in enumerate(self._flats):
             if not all(flat.adopt() for flat in flats):  # a parameter has changed dtype or device
                 states = states_of(flats)

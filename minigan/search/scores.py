@@ -44,7 +44,7 @@ def _on_modes(name: str, game: Minimax, dataset: Dataset) -> float:
 
 
 def _samples(game: Minimax, n: int) -> np.ndarray:
-    return np.asarray(to_host(game.sample(n, game.fixed_noise(n, seed=0)).data))
+    return np.asarray(to_host(game.sample(n, game.fixed_noise(n, seed=0)).array))
 
 
 def _feature_score(title: str, measure: Callable[[Any, Any], float], larger: bool) -> Score:

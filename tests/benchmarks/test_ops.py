@@ -60,12 +60,12 @@ def measured(benchmark, function, arrays, flops=0):
 def picture(*shape: int) -> mg.Tensor:
     """Random pictures in the memory layout that a convolution gives them: channels last."""
     n, c, h, w = shape
-    return mg.Tensor(mg.randn(n, h, w, c).data.transpose(0, 3, 1, 2))
+    return mg.Tensor(mg.randn(n, h, w, c).array.transpose(0, 3, 1, 2))
 
 
 def gradient(y: mg.Tensor) -> mg.Tensor:
     """Something in y's shape and layout to start the walk back from."""
-    return mg.Tensor(np.full_like(y.data, 0.5))
+    return mg.Tensor(np.full_like(y.array, 0.5))
 
 
 # ----------------------------------------------------------------------------------------- products
@@ -114,11 +114,11 @@ def test_product(benchmark, name, what):
     f, x, w, multiply_adds = PRODUCTS[name]()
     y = f(x, w)
     if what == "forward":
-        measured(benchmark, lambda: f(x, w), [x.data, w.data, y.data], 2 * multiply_adds)
+        measured(benchmark, lambda: f(x, w), [x.array, w.array, y.array], 2 * multiply_adds)
         return
     wanted = (x if what == "input gradient" else w).requires_grad_()  # no work for the other one
     y, g = f(x, w), gradient(y)
-    arrays = [x.data, w.data, y.data]  # two are read and one is written, whichever it is
+    arrays = [x.array, w.array, y.array]  # two are read and one is written, whichever it is
     measured(benchmark, lambda: mg.grad(y, wanted, g), arrays, 2 * multiply_adds)
 
 
@@ -146,11 +146,11 @@ def test_pass(benchmark, name, what):
     w, b = (mg.randn(shape[0], requires_grad=True) for _ in range(2))
     y = f(x, w, b)
     if what == "forward":
-        measured(benchmark, lambda: f(x, w, b), [x.data, y.data])
+        measured(benchmark, lambda: f(x, w, b), [x.array, y.array])
         return
     wanted = [t for t in (x, w, b) if f is batch_norm or t is x]
     g = gradient(y)
-    arrays = [g.data, x.data, x.data]  # g and x, or y, are read, x's gradient is written
+    arrays = [g.array, x.array, x.array]  # g and x, or y, are read, x's gradient is written
     measured(benchmark, lambda: mg.grad(y, wanted, g), arrays)
 
 
@@ -158,10 +158,10 @@ def test_pass(benchmark, name, what):
 def test_bce_with_logits(benchmark, what):
     x, t = mg.randn(N, 1, requires_grad=True), mg.ones(N, 1)
     if what == "forward":
-        measured(benchmark, lambda: F.binary_cross_entropy_with_logits(x, t), [x.data, t.data])
+        measured(benchmark, lambda: F.binary_cross_entropy_with_logits(x, t), [x.array, t.array])
         return
     loss = F.binary_cross_entropy_with_logits(x, t)
-    measured(benchmark, lambda: mg.grad(loss, x), [x.data, t.data, x.data])
+    measured(benchmark, lambda: mg.grad(loss, x), [x.array, t.array, x.array])
 
 
 # ----------------------------------------------------------------------------------- after the walk
@@ -170,17 +170,17 @@ SIZE = 1_080_000  # parameters
 
 
 def test_adam(benchmark):
-    p = mg.nn.Parameter(mg.randn(SIZE).data)
+    p = mg.nn.Parameter(mg.randn(SIZE).array)
     optimizer = mg.optim.Adam([p], 2e-4, (0.5, 0.999))
     (p * mg.randn(SIZE)).sum().backward()  # leaves the gradient in the optimiser's buffer
     optimizer.step()
-    arrays = [p.data] * 7  # p, g, m and v are read, p, m and v written
+    arrays = [p.array] * 7  # p, g, m and v are read, p, m and v written
     measured(benchmark, optimizer.step, arrays)
 
 
 def test_ema(benchmark):
     network = mg.nn.Linear(1000, SIZE // 1000, bias=False)
-    arrays = [network.weight.data] * 3  # the weights and the average are read, it is written
+    arrays = [network.weight.array] * 3  # the weights and the average are read, it is written
     measured(benchmark, EMA(network).update, arrays)
 
 

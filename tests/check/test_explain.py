@@ -120,4 +120,4 @@ def test_values_in_brief():
     assert brief(np.array([1.0, -0.25])) == "[1, -0.25]"
     assert brief(np.array([[0.5]])) == "0.5"
     assert brief(np.arange(10.0)) == "0 … 9, rms 5.34"
-    assert brief(nn.Linear(1, 1).bias.data * 0) == "0"
+    assert brief(nn.Linear(1, 1).bias.array * 0) == "0"

@@ -31,7 +31,7 @@ def softmax_without_gradient(x):
 
 def _stale_rule(g, y, x):
     """Batch norm's rule, but the deviation is a constant when derived again."""
-    data = x.data if isinstance(x, mg.Tensor) else x
+    data = x.array if isinstance(x, mg.Tensor) else x
     deviation = np.sqrt(data.var(axis=0) + 1e-5)
     return (g - mg.mean(g, 0) - y * mg.mean(g * y, 0)) / deviation
 
@@ -56,7 +56,7 @@ def conv_that_ignores_its_incoming_gradient(x, w, **settings):
 def mutates_between(x):
     h = mg.exp(x)
     y = (h * h).sum()
-    h.data *= 2  # the rule of h * h reads h
+    h.array *= 2  # the rule of h * h reads h
     return y
 
 
@@ -99,7 +99,7 @@ def test_in_place_mutation_between_forward_and_backward():
 def test_in_place_mutation_of_an_input():
     def f(x):
         y = x * x
-        x.data += 1
+        x.array += 1
         return y.sum()
 
     report = quick(f, X)
@@ -232,10 +232,10 @@ def test_inputs_that_can_not_be_checked(x, message):
     "f, message",
     [
         (lambda x: x.detach() * 2, "not differentiable here: .* cut by .detach"),
-        (lambda x: mg.Tensor(x.data * 2), "not differentiable"),
+        (lambda x: mg.Tensor(x.array * 2), "not differentiable"),
         (lambda x: mg.ones(3), "not differentiable"),
         (lambda x: mg.argmax(x), "not differentiable"),
-        (lambda x: x.data * 2, "must return a Tensor .* got ndarray"),
+        (lambda x: x.array * 2, "must return a Tensor .* got ndarray"),
         (lambda x: x.sum().item(), "must return a Tensor .* got float"),
         (lambda x: mg.log(x * 0 - 1), "f gives NaN or infinity here"),
         (lambda x: x.float(), "output 0 of f is float32 though its inputs are float64"),
@@ -296,7 +296,7 @@ def test_nothing_but_kinks_is_no_proof():
 
 def test_noise_that_decides_nothing_is_no_proof():
     def f(x):  # rounds to four digits
-        return mg.tanh(x) + mg.Tensor(np.round(np.tanh(x.data.real), 4) - np.tanh(x.data.real))
+        return mg.tanh(x) + mg.Tensor(np.round(np.tanh(x.array.real), 4) - np.tanh(x.array.real))
 
     report = quick(f, X)
     assert not report
@@ -316,7 +316,7 @@ def test_tiny_functions_are_no_easier_to_please():
 
 def test_what_agrees_only_within_a_wide_tolerance_is_undecided():
     def f(x):  # shaken by a millionth
-        return mg.tanh(x) + mg.Tensor(1e-6 * np.sin(1e12 * x.data.real))
+        return mg.tanh(x) + mg.Tensor(1e-6 * np.sin(1e12 * x.array.real))
 
     report = quick(f, X)
     assert not report
@@ -357,7 +357,7 @@ def test_inputs_of_every_kind_are_left_alone():
     array, tensor = X.copy(), mg.Tensor(X.copy(), requires_grad=True)
     array.flags.writeable = False
     assert check.gradients(lambda a, b, c: a * b * c, array, tensor, 2.0)
-    assert (array == X).all() and (tensor.data == X).all() and tensor.grad is None
+    assert (array == X).all() and (tensor.array == X).all() and tensor.grad is None
 
 
 def test_several_outputs():
@@ -365,7 +365,7 @@ def test_several_outputs():
     assert check.gradients(lambda x: mg.max(x, 1), X)  # the indices have no gradient
 
     def cut(x):
-        return x * x, mg.Tensor(np.exp(x.data))
+        return x * x, mg.Tensor(np.exp(x.array))
 
     assert not quick(cut, X)
 
@@ -391,14 +391,14 @@ def _network():
 
 def test_a_module_is_checked_in_its_parameters_and_left_as_it_was():
     network, x = _network(), mg.Tensor(X)
-    before = {name: t.data.copy() for name, t in network.state_dict().items()}
+    before = {name: t.array.copy() for name, t in network.state_dict().items()}
     report = check.gradients(lambda: (network(x) ** 2).sum(), wrt=network)
     assert report
     assert [b.name for b in report.blocks if b.order == 1] == [
         name for name, _ in network.named_parameters()
     ]
     after = network.state_dict()
-    assert all((after[name].data == a).all() for name, a in before.items())
+    assert all((after[name].array == a).all() for name, a in before.items())
     assert all(p.grad is None and p.requires_grad for p in network.parameters())
 
 

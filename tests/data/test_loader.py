@@ -114,8 +114,8 @@ def test_labels_stay_with_their_examples(shuffle):
 def test_writing_into_a_batch_leaves_the_data_set_alone(shuffle):
     ds = numbered(8)
     for batch, labels in DataLoader(ds, batch_size=4, shuffle=shuffle, labels=True):
-        batch.data[...] = -1
-        labels.data[...] = -1
+        batch.array[...] = -1
+        labels.array[...] = -1
     np.testing.assert_array_equal(ds.data[:, 0], np.arange(8))
     np.testing.assert_array_equal(ds.labels, np.arange(8))
 

@@ -201,7 +201,7 @@ def test_a_game_that_goes_wrong_keeps_its_last_good_checkpoint(tmp_path, cause):
     before = path.read_bytes()
     loader = batches()
     if cause == "data":
-        loader[1].data[0, 0] = np.inf
+        loader[1].array[0, 0] = np.inf
     elif cause == "lr":
         for optimizer in (game.g_optimizer, game.d_optimizer):
             optimizer.param_groups[0]["lr"] = 1e38
@@ -210,7 +210,7 @@ def test_a_game_that_goes_wrong_keeps_its_last_good_checkpoint(tmp_path, cause):
         class Spoil(Callback):
             def on_step(self, game, row):
                 if row["step"] == 9:
-                    game.generator[0].bias.data[0] = np.nan
+                    game.generator[0].bias.array[0] = np.nan
 
         checkpoints = [Spoil(), checkpoints]
     with pytest.raises(Diverged, match="try a smaller learning rate"):

@@ -85,7 +85,7 @@ def test_g_collapses_to_a_point():
     """D does not answer, so G moves all samples to where D likes them most: one corner."""
     generator = nn.Sequential(*mlp(2, 32, 2), nn.Tanh())
     game = Minimax(generator, nn.Linear(2, 1), lr=3e-2, d_lr=1e-6)
-    game.discriminator.bias.data[...] = -3  # else G would win, too
+    game.discriminator.bias.array[...] = -3  # else G would win, too
     (finding,) = play(game, gauss(640), 100).findings
     assert finding.name == "G collapses"
     assert re.search(r"its samples are \d+x closer to each other than the data's", str(finding))
@@ -113,7 +113,7 @@ def test_the_same_game_with_a_constraint_does_not_explode():
 def test_dead_units(player):
     game = Minimax(mlp(2, 32, 2, activation=nn.ReLU), mlp(2, 32, 1, activation=nn.ReLU), lr=1e-4)
     network = game.generator if player == "G" else game.discriminator
-    network[0].bias.data[:24] = -50
+    network[0].bias.array[:24] = -50
     (finding,) = play(game, gauss(640)).findings
     assert finding.name == "units are dead"
     assert re.search(rf"(75|78|81)% of the units of {player}, 1 ReLU give 0", finding.sentence)
@@ -123,7 +123,7 @@ def test_batch_norm_drifts():
     generator = nn.Sequential(
         nn.Linear(2, 8), nn.BatchNorm1d(8, momentum=1e-4), nn.LeakyReLU(), nn.Linear(8, 2)
     )
-    generator[0].bias.data[...] = 5  # the running mean starts at 0, and stays there
+    generator[0].bias.array[...] = 5  # the running mean starts at 0, and stays there
     (finding,) = play(Minimax(generator, mlp(2, 16, 1), lr=1e-4), gauss(640)).findings
     assert finding.name == "batch norm drifts"
     assert "the drift of G, 1 BatchNorm1d is" in finding.sentence

@@ -13,7 +13,7 @@ def network():
 def change(net):
     """Move every parameter and every buffer, as training does."""
     for p in net.parameters():
-        p.data += np.random.default_rng(0).standard_normal(p.shape).astype("f")
+        p.array += np.random.default_rng(0).standard_normal(p.shape).astype("f")
     net(mg.randn(8, 3))
 
 

@@ -97,7 +97,7 @@ def test_d_of_the_reals_does_not_depend_on_the_fakes():
     game = dcgan_game()
     other = copy.deepcopy(game)
     for p in other.generator.parameters():
-        p.data *= 3
+        p.array *= 3
     real = pictures()
     mg.manual_seed(1)
     one = game.step_discriminator(real)
@@ -425,11 +425,11 @@ def test_a_learning_rate_far_too_large_stops_the_run_without_numpys_warnings():
 
 def test_the_network_that_went_wrong_is_named():
     game = points_game()
-    game.generator[0].weight.data[0, 0] = np.nan
+    game.generator[0].weight.array[0, 0] = np.nan
     with pytest.raises(Diverged, match=r"0.weight of the generator became NaN or infinite by step"):
         game.check_finite()
     game = points_game()
-    game.discriminator[1].bias.data[0] = np.inf
+    game.discriminator[1].bias.array[0] = np.inf
     with pytest.raises(Diverged, match=r"1.bias of the discriminator became NaN or infinite"):
         game.check_finite()
 

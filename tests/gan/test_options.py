@@ -61,7 +61,7 @@ def test_every_way_to_move_goes_with_penalties_and_packing(objective, name):
     game = points_game(objective, 2, **options)
     history = game.fit([mg.randn(6, 2), mg.randn(6, 2)], epochs=1)
     assert all(map(math.isfinite, history["d_loss"] + history["g_loss"]))
-    assert all(np.abs(p.data).max() <= 0.5 for p in game.discriminator.parameters())
+    assert all(np.abs(p.array).max() <= 0.5 for p in game.discriminator.parameters())
 
 
 # --------------------------------------------------------------------------- what D gets to see
@@ -122,7 +122,7 @@ def test_noise_is_on_reals_and_fakes_and_different_on_each():
     game.discriminator.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     with mg.no_grad():
         for p in game.generator.parameters():
-            p.data[...] = 0
+            p.array[...] = 0
     game.step_discriminator(mg.zeros(2000, 2))
     game.step_generator(2000)
     assert len(seen) == 3
@@ -225,9 +225,9 @@ def test_the_consensus_term_is_in_both_players_gradients(player):
         gain, index = whole - p.grad.numpy(), tuple(0 for _ in p.shape)
         ends = []
         for step_size in (1e-5, -1e-5):
-            p.data[index] += step_size
+            p.array[index] += step_size
             ends.append(term())
-            p.data[index] -= step_size
+            p.array[index] -= step_size
         assert gain[index] == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-5, abs=1e-9)
 
 

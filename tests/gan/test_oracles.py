@@ -238,12 +238,12 @@ def test_the_jacobian_is_the_derivative_of_the_field(objective, penalties, rng):
     columns, h = [], 1e-5
     for p in weights:
         for i in np.ndindex(p.shape):
-            start = p.data[i].item()
+            start = p.array[i].item()
             ends = []
             for end in (start + h, start - h):
-                p.data[i] = end
+                p.array[i] = end
                 ends.append(oracles.gradient_field(game, real, noise))
-            p.data[i] = start
+            p.array[i] = start
             columns.append((ends[0] - ends[1]) / (2 * h))
     np.testing.assert_allclose(found, np.stack(columns, axis=1), rtol=1e-6, atol=1e-8)
     assert np.abs(found[: 2 * 4, 2 * 4 :]).max() > 1e-3  # the players depend on each other

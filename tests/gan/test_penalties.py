@@ -24,7 +24,7 @@ SLOPE_PENALTIES = [GradientPenalty, OneSidedPenalty, DRAGAN, R1, R2]
 def linear(w):
     """D(x) = w·x for pictures of any shape, whose slope is w everywhere."""
     d = nn.Sequential(nn.Flatten(), nn.Linear(len(w), 1, bias=False).double())
-    d[1].weight.data[...] = w
+    d[1].weight.array[...] = w
     return d
 
 
@@ -77,7 +77,7 @@ def test_a_discriminator_without_any_slope_has_a_gradient(kind, dtype):
     """The root of 0 has none; a D that starts at zero must not become NaN."""
     d = nn.Linear(3, 1)
     d.to(dtype=dtype)
-    d.weight.data[...] = 0
+    d.weight.array[...] = 0
     loss = kind().loss(d, batch(4, 3).to(dtype=dtype), batch(4, 3, seed=1).to(dtype=dtype))
     assert loss.dtype == dtype
     (g,) = mg.grad(loss, d.weight)
@@ -143,7 +143,7 @@ def networks(name):
     norm = "spectral" if name == "spectral" else "none"
     d = mg.zoo.dcgan.discriminator((1, 8, 8), channels=2, norm=norm).double()
     for p in d.parameters():
-        p.data *= 10  # from weights of 0.02 the slopes would be tiny
+        p.array *= 10  # from weights of 0.02 the slopes would be tiny
     if norm == "spectral":
         for _ in range(20):
             d(batch(1, 1, 8, 8))
@@ -221,8 +221,8 @@ def test_weights_are_clipped_after_every_step_of_d():
     generator = [p.numpy().copy() for _, p in g.generator.state_dict().items()]
     g.step_discriminator(mg.randn(6, 2))
     for p in weights:
-        assert np.abs(p.data).max() <= np.float32(0.05)
-    assert any((np.abs(p.data) == np.float32(0.05)).any() for p in weights)
+        assert np.abs(p.array).max() <= np.float32(0.05)
+    assert any((np.abs(p.array) == np.float32(0.05)).any() for p in weights)
     for p, before in zip(g.generator.state_dict().values(), generator, strict=True):
         np.testing.assert_array_equal(p.numpy(), before)
 

@@ -15,7 +15,7 @@ def linear(weight, bias=0.0):
     """The layer x → x Wᵀ + b with these numbers."""
     weight = np.array(weight, dtype="f")
     layer = nn.Linear(*weight.shape[::-1])
-    layer.weight.data[...], layer.bias.data[...] = weight, bias
+    layer.weight.array[...], layer.bias.array[...] = weight, bias
     return layer
 
 
@@ -135,8 +135,8 @@ def test_drift_is_how_far_evaluation_is_from_training(norm):
     head = nn.Linear(2, 3 if flat else 12)
     shape = nn.Identity() if flat else nn.Unflatten(1, (3, 2, 2))
     layer = norm(3, affine=False)
-    layer.running_mean.data[...] = [0.5, -1, 0]
-    layer.running_var.data[...] = [0.2, 1, 3]
+    layer.running_mean.array[...] = [0.5, -1, 0]
+    layer.running_var.array[...] = [0.2, 1, 3]
     generator = nn.Sequential(head, shape, layer, *tail or [nn.Linear(3, 2)])
     game = Minimax(generator, nn.Linear(2, 1), latent_dim=2)
     probe = Probe(game, mg.tensor(np.array(REAL, dtype="f")))
@@ -164,12 +164,12 @@ def test_dead_units_are_0_for_every_sample_real_or_fake():
 
 def test_dead_channels_are_0_at_every_place():
     d = nn.Sequential(nn.Conv2d(1, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(8, 1))
-    d[0].weight.data[...] = 1
-    d[0].bias.data[...] = [0, -100]
+    d[0].weight.array[...] = 1
+    d[0].bias.array[...] = [0, -100]
     g = nn.Sequential(nn.Linear(2, 4), nn.Unflatten(1, (1, 2, 2)))
     real = -np.ones((3, 1, 2, 2))
     real[1, 0, 1, 0] = 5  # one place of one picture keeps the first channel alive
-    g[0].weight.data[...], g[0].bias.data[...] = 0, -1
+    g[0].weight.array[...], g[0].bias.array[...] = 0, -1
     assert read(g, d, real)["dead units of D, 1 ReLU"] == 0.5
 
 

@@ -29,7 +29,7 @@ def check_layer():
             state = output[1] if isinstance(output[1], tuple) else (output[1],)
             return mg.cat([t.reshape(-1) for t in (output[0], *state)])
 
-        values = [getattr(module, name).data.copy() for module, name in places]
+        values = [getattr(module, name).array.copy() for module, name in places]
         check_gradients(f, *inputs, *values, order=order)
 
     return check

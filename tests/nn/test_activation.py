@@ -38,9 +38,9 @@ def test_value_and_gradients(layer, formula, rng, check_layer):
 @pytest.mark.parametrize("n", [1, 3])
 def test_prelu(n, rng, check_layer):
     layer = nn.PReLU(n, init=0.1)
-    layer.weight.data[...] = rng.uniform(0.1, 0.5, n)
+    layer.weight.array[...] = rng.uniform(0.1, 0.5, n)
     x = rng.standard_normal((3, 3, 3))
-    slope = layer.weight.data.reshape(-1, 1)
+    slope = layer.weight.array.reshape(-1, 1)
     expected = np.where(x > 0, x, x * slope)
     np.testing.assert_allclose(layer(mg.tensor(x)).detach().numpy(), expected, rtol=1e-6)
     check_layer(layer, x)

@@ -37,8 +37,8 @@ def test_conv2d(case, rng, check_layer):
     kernel, *settings, groups = case
     layer = nn.Conv2d(4, 4, kernel, *settings, groups).double()
     x = rng.standard_normal((2, 4, 5, 6))
-    expected = correlate(x, layer.weight.data, *settings, groups)
-    expected += layer.bias.data.reshape(-1, 1, 1)
+    expected = correlate(x, layer.weight.array, *settings, groups)
+    expected += layer.bias.array.reshape(-1, 1, 1)
     np.testing.assert_allclose(layer(mg.tensor(x)).detach().numpy(), expected, rtol=1e-11)
     small = nn.Conv2d(groups, groups, kernel, *settings, groups)
     check_layer(small, rng.standard_normal((1, groups, 4, 5)))
@@ -47,9 +47,9 @@ def test_conv2d(case, rng, check_layer):
 def test_conv1d(rng, check_layer):
     layer = nn.Conv1d(4, 6, 3, 2, 1, 2, 2).double()
     x = rng.standard_normal((2, 4, 9))
-    w = layer.weight.data[:, :, None]
+    w = layer.weight.array[:, :, None]
     expected = correlate(x[:, :, None], w, (1, 2), (0, 1), (1, 2), 2)[:, :, 0]
-    expected += layer.bias.data.reshape(-1, 1)
+    expected += layer.bias.array.reshape(-1, 1)
     np.testing.assert_allclose(layer(mg.tensor(x)).detach().numpy(), expected, rtol=1e-11)
     check_layer(nn.Conv1d(2, 2, 3, 2, 1), rng.standard_normal((1, 2, 5)))
 
@@ -66,7 +66,7 @@ def test_conv_transpose2d_is_the_adjoint(case, rng, check_layer):
         for n, k, s, p, d in zip((5, 6), kernel, stride, padding, dilation, strict=True)
     ]
     up = nn.ConvTranspose2d(4, 4, kernel, stride, padding, extra, groups, False, dilation).double()
-    up.weight.data[...] = down.weight.data
+    up.weight.array[...] = down.weight.array
     left, right = (down(x) * y).sum().item(), (x * up(y)).sum().item()
     np.testing.assert_allclose(left, right, rtol=1e-12)
     small = nn.ConvTranspose2d(groups, groups, kernel, stride, 0, 0, groups, True, dilation)

@@ -45,7 +45,7 @@ def test_groups_are_independent():
 def test_samples_all_alike_have_no_deviation():
     x = mg.tensor(np.repeat(batch(1, 3, 2, 2), 8, axis=0), requires_grad=True)
     y = nn.MinibatchStdDev()(x)
-    np.testing.assert_allclose(y.data[:, -1], 1e-4)
+    np.testing.assert_allclose(y.array[:, -1], 1e-4)
     (g,) = mg.grad((y * y).sum(), x)
     assert np.isfinite(g.numpy()).all()
 

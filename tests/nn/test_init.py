@@ -70,12 +70,12 @@ def test_constants_and_eye():
 
 def test_in_place_and_reproducible():
     layer = nn.Linear(3, 2)
-    memory = layer.weight.data
+    memory = layer.weight.array
     mg.manual_seed(1)
     first = nn.init.normal_(layer.weight).detach().numpy().copy()
     mg.manual_seed(1)
     assert nn.init.normal_(layer.weight) is layer.weight
-    assert layer.weight.data is memory
+    assert layer.weight.array is memory
     np.testing.assert_array_equal(memory, first)
 
 

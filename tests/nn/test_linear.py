@@ -12,7 +12,7 @@ from minigan import nn
 def test_linear(shape, bias, rng, check_layer):
     layer = nn.Linear(3, 2, bias).double()
     x = rng.standard_normal(shape)
-    expected = x @ layer.weight.data.T + (layer.bias.data if bias else 0)
+    expected = x @ layer.weight.array.T + (layer.bias.array if bias else 0)
     np.testing.assert_allclose(layer(mg.tensor(x)).detach().numpy(), expected, rtol=1e-12)
     check_layer(layer, x)
 

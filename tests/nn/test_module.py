@@ -72,16 +72,16 @@ def test_state_dict_shares_memory_and_is_detached():
     layer = nn.Linear(3, 2)
     state = layer.state_dict()
     assert not state["weight"].requires_grad
-    layer.weight.data += 1
-    np.testing.assert_array_equal(state["weight"].numpy(), layer.weight.data)
+    layer.weight.array += 1
+    np.testing.assert_array_equal(state["weight"].numpy(), layer.weight.array)
 
 
 def test_load_state_dict_copies_and_converts():
     layer = nn.Linear(3, 2)
-    memory = layer.weight.data
+    memory = layer.weight.array
     state = {k: np.full(v.shape, 2.0) for k, v in layer.state_dict().items()}
     assert layer.load_state_dict(state) == ([], [])
-    assert layer.weight.data is memory
+    assert layer.weight.array is memory
     assert memory.dtype == np.float32
     assert (memory == 2).all()
     state["weight"][...] = 3
@@ -154,9 +154,9 @@ def test_to_by_position(targets):
 def test_to_where_it_is_changes_nothing():
     layer = nn.Linear(2, 2)
     layer(mg.ones(1, 2)).sum().backward()
-    data, grad = layer.weight.data, layer.weight.grad
+    data, grad = layer.weight.array, layer.weight.grad
     layer.to("cpu").float().to(dtype="float32", device="cpu")
-    assert layer.weight.data is data
+    assert layer.weight.array is data
     assert layer.weight.grad is grad
 
 
@@ -184,7 +184,7 @@ def test_deepcopy_is_independent():
     net = Net()
     twin = copy.deepcopy(net)
     net(mg.randn(4, 3)).sum().backward()
-    net.scale.data += 1
+    net.scale.array += 1
     assert twin.scale.item() == 1
     assert twin.scale.grad is None
     assert twin.body[0].num_batches_tracked.item() == 0

@@ -32,7 +32,7 @@ def test_value_and_gradients(layer, shape, axes, view, rng, check_layer):
     expected = standard(x.reshape(view or shape), axes, layer.eps).reshape(shape)
     np.testing.assert_allclose(layer(mg.tensor(x)).detach().numpy(), expected, rtol=1e-10)
     for p in layer.parameters():
-        p.data[...] = rng.uniform(0.5, 1.5, p.shape)
+        p.array[...] = rng.uniform(0.5, 1.5, p.shape)
     check_layer(layer, x)
 
 
@@ -47,7 +47,7 @@ def test_standardize_agrees_with_its_composed_twin(axes, rng):
         return centred / mg.sqrt((centred * centred).mean(axes, keepdim=True) + 1e-5)
 
     def fused_with_statistics(x):
-        return mg.ops.standardize(x, axes, 1e-5, mg.ops.batch_stats(x.data, axes))
+        return mg.ops.standardize(x, axes, 1e-5, mg.ops.batch_stats(x.array, axes))
 
     results = []
     for f in (composed, lambda x: mg.ops.standardize(x, axes, 1e-5), fused_with_statistics):

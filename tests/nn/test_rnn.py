@@ -40,7 +40,7 @@ def run(layer, x, states):
         outputs = []
         for d, direction in enumerate(names):
             p = {
-                k: getattr(layer, f"{k}_l{depth}{direction}").data if "w" in k or layer.bias else 0
+                k: getattr(layer, f"{k}_l{depth}{direction}").array if "w" in k or layer.bias else 0
                 for k in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
             }
             state = tuple(s[depth * len(names) + d] for s in states)

@@ -44,10 +44,10 @@ def test_clip_grad_norm_of_infinite_gradients():
 
 def test_clipping_writes_where_the_gradient_lives():
     (p,) = learner([3.0, -4.0])
-    memory = p.grad.data
+    memory = p.grad.array
     utils.clip_grad_norm_(p, 1.0)
     utils.clip_grad_value_(p, 0.7)
-    assert p.grad.data is memory
+    assert p.grad.array is memory
     np.testing.assert_allclose(memory, [0.6, -0.7], rtol=1e-5)
 
 
@@ -74,10 +74,10 @@ def test_vectors():
     vector = utils.parameters_to_vector(net.parameters())
     assert vector.shape == (13,)
     (g,) = mg.grad((vector**2).sum(), net[0].weight)
-    np.testing.assert_allclose(g.numpy(), 2 * net[0].weight.data)
-    memory = net[1].weight.data
+    np.testing.assert_allclose(g.numpy(), 2 * net[0].weight.array)
+    memory = net[1].weight.array
     utils.vector_to_parameters(mg.arange(13.0), net.parameters())
-    assert net[1].weight.data is memory
+    assert net[1].weight.array is memory
     np.testing.assert_array_equal(memory, [[9, 10, 11]])
     with pytest.raises(ValueError, match="13 numbers"):
         utils.vector_to_parameters(mg.ones(12), net.parameters())
@@ -105,12 +105,12 @@ def test_sigma_converges_to_the_largest_singular_value(layer, shape, dim, rng):
     x = mg.tensor(rng.standard_normal(shape))
     for _ in range(300):
         layer(x)
-    np.testing.assert_allclose(largest(layer.weight.data, dim), 1, rtol=1e-10)
-    sigma = largest(layer.weight_orig.data, dim)
-    np.testing.assert_allclose(layer.weight.data * sigma, layer.weight_orig.data, rtol=1e-10)
-    before = layer.weight.data
+    np.testing.assert_allclose(largest(layer.weight.array, dim), 1, rtol=1e-10)
+    sigma = largest(layer.weight_orig.array, dim)
+    np.testing.assert_allclose(layer.weight.array * sigma, layer.weight_orig.array, rtol=1e-10)
+    before = layer.weight.array
     utils.remove_spectral_norm(layer)
-    np.testing.assert_allclose(layer.weight.data, before)
+    np.testing.assert_allclose(layer.weight.array, before)
     assert list(layer.state_dict()) == ["bias", "weight"]
     assert not layer._forward_pre_hooks
     assert not layer._forward_hooks
@@ -120,7 +120,7 @@ def test_sigma_converges_to_the_largest_singular_value(layer, shape, dim, rng):
 def test_many_iterations_at_once():
     layer = utils.spectral_norm(nn.Linear(5, 4).double(), n_power_iterations=200)
     layer(mg.ones(1, 5, dtype="float64"))
-    np.testing.assert_allclose(largest(layer.weight.data, 0), 1, rtol=1e-10)
+    np.testing.assert_allclose(largest(layer.weight.array, 0), 1, rtol=1e-10)
 
 
 def test_state_and_modes():
@@ -165,7 +165,7 @@ def test_inside_a_gradient_penalty(rng):
         (g,) = mg.grad(net(x).sum(), x, create_graph=True)
         return ((g.norm(dim=1) - 1) ** 2).mean()
 
-    check_gradients(penalty, net[0].weight_orig.data, net[2].weight_orig.data, rtol=1e-5)
+    check_gradients(penalty, net[0].weight_orig.array, net[2].weight_orig.array, rtol=1e-5)
 
 
 def test_an_earlier_graph_survives_the_next_iteration():

@@ -356,7 +356,7 @@ def test_same_padding_keeps_the_size(kernel, dilation):
 
 
 def is_channels_last(x):
-    return x.data.transpose(0, 2, 3, 1).flags.c_contiguous
+    return x.array.transpose(0, 2, 3, 1).flags.c_contiguous
 
 
 @pytest.mark.host
@@ -368,8 +368,8 @@ def test_results_are_channels_last(settings, bias):
     w = mg.rand(4, 4 // settings.get("groups", 1), 3, 3)
     y = ops.conv2d(x, w, mg.rand(4) if bias else None, **settings)
     assert is_channels_last(y)
-    assert ops.conv_transpose2d(x, w, **settings).data.strides[1] == 4  # a crop has gaps
-    assert mg.grad(y.sum(), x)[0].data.strides[1] == 4
+    assert ops.conv_transpose2d(x, w, **settings).array.strides[1] == 4  # a crop has gaps
+    assert mg.grad(y.sum(), x)[0].array.strides[1] == 4
 
 
 # ------------------------------------------------------------------------------------------ errors

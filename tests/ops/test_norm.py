@@ -75,7 +75,7 @@ class TestContract(Contract):
 def test_composed_twin_to_third_order(given):
     x = mg.tensor(real(5, 3), requires_grad=True)
     weights = mg.tensor(real(5, 3))
-    stats = batch_stats(x.data, (0,)) if given else None
+    stats = batch_stats(x.array, (0,)) if given else None
     fused = standardize(x, (0,), 1e-2, stats)
     centred = x - x.mean(0, keepdim=True)
     twin = centred / ops.sqrt((centred * centred).mean(0, keepdim=True) + 1e-2)
@@ -89,7 +89,7 @@ def test_composed_twin_to_third_order(given):
 def test_batch_norm_and_its_composed_twin_to_third_order(given):
     x = mg.tensor(real(5, 3, 2), requires_grad=True)
     w, b = (mg.tensor(real(3), requires_grad=True) for _ in range(2))
-    fused = batch_norm(x, w, b, 1e-2, batch_stats(x.data, (0, 2)) if given else None)
+    fused = batch_norm(x, w, b, 1e-2, batch_stats(x.array, (0, 2)) if given else None)
     twin = standardize(x, (0, 2), 1e-2) * w.reshape(-1, 1) + b.reshape(-1, 1)
     weights = {}
     for _ in range(4):
@@ -129,4 +129,4 @@ def test_constant_input():
 def test_memory_layout_is_kept():
     """Channels-last pictures stay channels-last, so that no convolution has to rearrange them."""
     x = mg.tensor(real(2, 3, 3, 4)).permute(0, 3, 1, 2)
-    assert standardize(x, (0, 2, 3)).data.transpose(0, 2, 3, 1).flags.c_contiguous
+    assert standardize(x, (0, 2, 3)).array.transpose(0, 2, 3, 1).flags.c_contiguous

@@ -76,9 +76,9 @@ def test_gradient_through_the_last_cell():
 def test_an_input_that_needs_no_gradient():
     """The start from zeros is a constant; the weights' gradient may not be wanted either."""
     x, weight, h, c = (mg.tensor(a) for a in inputs(3, 2, 2))
-    everything = [mg.tensor(t.data, requires_grad=True) for t in (x, weight, h, c)]
+    everything = [mg.tensor(t.array, requires_grad=True) for t in (x, weight, h, c)]
     expected = mg.grad(lstm(*everything)[0].sum(), everything)
     for i in range(4):
-        alone = [mg.tensor(t.data, requires_grad=i == j) for j, t in enumerate((x, weight, h, c))]
+        alone = [mg.tensor(t.array, requires_grad=i == j) for j, t in enumerate((x, weight, h, c))]
         (g,) = mg.grad(lstm(*alone)[0].sum(), alone[i])
         np.testing.assert_array_equal(g.numpy(), expected[i].numpy())

@@ -146,14 +146,14 @@ def test_reshape_permute_and_expand_undo(shape, random):
     x = mg.tensor(np.random.default_rng(0).standard_normal(shape))
     order = random.sample(range(x.ndim), x.ndim)
     back = [order.index(i) for i in range(x.ndim)]
-    assert (x.permute(order).permute(back).data == x.data).all()
-    assert (x.flatten().reshape(shape).data == x.data).all()
+    assert (x.permute(order).permute(back).array == x.array).all()
+    assert (x.flatten().reshape(shape).array == x.array).all()
     assert x.flatten(0, 0).shape == (shape or (1,)) and x.squeeze().numel() == x.numel()
     for dim in range(-x.ndim - 1, x.ndim + 1):
-        assert x.unsqueeze(dim).shape == np.expand_dims(x.data, dim).shape
-        assert (x.unsqueeze(dim).squeeze(dim).data == x.data).all()
-    assert (x.expand(2, *shape)[1].data == x.data).all()
-    assert (x.repeat(2, *[1] * x.ndim)[0].data == x.data).all()
+        assert x.unsqueeze(dim).shape == np.expand_dims(x.array, dim).shape
+        assert (x.unsqueeze(dim).squeeze(dim).array == x.array).all()
+    assert (x.expand(2, *shape)[1].array == x.array).all()
+    assert (x.repeat(2, *[1] * x.ndim)[0].array == x.array).all()
 
 
 @given(st.data(), array_shapes(min_dims=1, max_dims=3, max_side=4))
@@ -173,11 +173,11 @@ def test_indexing_as_numpy_does(data, shape):
 def test_pieces_join_to_the_whole(n, size, dim):
     x = mg.rand(*((n, 2) if dim == 0 else (2, n)))
     for pieces in (x.split(size, dim), x.chunk(size, dim)):
-        assert (ops.cat(pieces, dim).data == x.data).all()
+        assert (ops.cat(pieces, dim).array == x.array).all()
     assert len(x.chunk(size, dim)) <= size
     assert all(p.shape[dim] == size for p in x.split(size, dim)[:-1])
     if n:
-        assert (ops.stack(x.unbind(dim), dim).data == x.data).all()
+        assert (ops.stack(x.unbind(dim), dim).array == x.array).all()
 
 
 # ----------------------------------------------------------------------------------------- indices
@@ -202,7 +202,7 @@ def test_repeated_indices_add_up():
 def test_views_share_memory():
     x = mg.zeros(2, 3)
     views = [x.reshape(6), x.permute(1, 0), x.T, x[0], x.expand(4, 2, 3), x.unsqueeze(0)]
-    assert all(np.shares_memory(v.data, x.data) for v in views)
+    assert all(np.shares_memory(v.array, x.array) for v in views)
 
 
 # ------------------------------------------------------------------------------------------ errors

@@ -63,7 +63,7 @@ def game_in_minigan(model, width, objective, real_label, reals):
     for network in (generator, discriminator):
         network.double()
     weights = [
-        {name: np.array(value.data) for name, value in network.state_dict().items()}
+        {name: np.array(value.array) for name, value in network.state_dict().items()}
         for network in (generator, discriminator)
     ]
     game = mg.gan.Minimax(generator, discriminator, objective, lr=2e-3, real_label=real_label)

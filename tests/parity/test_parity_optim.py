@@ -112,8 +112,8 @@ def test_equal_gradients_give_equal_digits(case, dtype):
         p.grad, q.grad = mg.tensor(g.astype(dtype)), torch.tensor(g.astype(dtype))
         ours.step()
         reference.step()
-    error = np.abs(p.data - q.detach().numpy()).max()
-    assert error <= 20 * np.finfo(dtype).eps * np.abs(p.data).max()
+    error = np.abs(p.array - q.detach().numpy()).max()
+    assert error <= 20 * np.finfo(dtype).eps * np.abs(p.array).max()
 
 
 @pytest.mark.parametrize("case", CASES, ids=name_of)
@@ -235,7 +235,7 @@ def test_continues_from_pytorchs_state(case):
         theirs.backward(sign)
         reference.step()
     for p, value in zip(mine.params, theirs.values(), strict=True):
-        p.data = value.copy()
+        p.array = value.copy()
     ours = getattr(mg.optim, name)(mine.params, **settings)
     saved = reference.state_dict()
     arrays = {

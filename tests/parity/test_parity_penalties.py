@@ -16,7 +16,7 @@ BATCH, LATENT, STEPS, SEED, LR = 6, 5, 40, 11, 2e-3
 
 
 def theirs(array):
-    return torch.from_numpy(np.array(array.data if isinstance(array, mg.Tensor) else array))
+    return torch.from_numpy(np.array(array.array if isinstance(array, mg.Tensor) else array))
 
 
 def copy_weights(ours, network):
@@ -104,14 +104,14 @@ def test_a_critics_loss_its_gradient_and_that_ones_gradient(name, kind, rng):
     first = mg.grad(loss, weights, create_graph=True)
     their_first = torch.autograd.grad(their_loss, their_weights, create_graph=True)
     for g, h in zip(first, their_first, strict=True):
-        np.testing.assert_allclose(g.data, h.detach().numpy(), rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(g.array, h.detach().numpy(), rtol=1e-10, atol=1e-12)
     v = [rng.standard_normal(p.shape) for p in weights]
     product = sum((g * mg.tensor(x)).sum() for g, x in zip(first, v, strict=True))
     their_product = sum((g * theirs(x)).sum() for g, x in zip(their_first, v, strict=True))
     second = mg.grad(product, weights, allow_unused=True)
     their_second = torch.autograd.grad(their_product, their_weights, allow_unused=True)
     for g, h in zip(second, their_second, strict=True):
-        ours, others = (0 if g is None else g.data), (0 if h is None else h.numpy())
+        ours, others = (0 if g is None else g.array), (0 if h is None else h.numpy())
         np.testing.assert_allclose(ours, others, rtol=1e-9, atol=1e-11)
 
 

@@ -98,7 +98,7 @@ def test_cupy_has_what_is_used_of_it(path):
         ("module_of(x).linalg.vector_norm(x)", ["linalg.vector_norm"]),
         ("xp.add.at(x, i, 1); module_of(x).lib.stride_tricks.as_strided(x); xp.exp(x)", []),
         ("np.errstate(all='ignore')", []),
-        ("backend.module_of(x.data).ndenumerate(x)", ["ndenumerate"]),
+        ("backend.module_of(x.array).ndenumerate(x)", ["ndenumerate"]),
     ],
 )
 def test_the_reader_itself(code, found):

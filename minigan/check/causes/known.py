@@ -80,7 +80,7 @@ def _activation(name: str, f: Callable[..., Any]) -> Iterator[Wrong]:
         x = Tensor(x, requires_grad=True)
         with enable_grad():  # rules run unrecorded
             y = f(x)
-        return grad(y, x, Tensor(np.ones(x.shape)))[0].data  # type: ignore[union-attr]
+        return grad(y, x, Tensor(np.ones(x.shape)))[0].array  # type: ignore[union-attr]
 
     missing = f"The derivative of {name} is missing: multiply the incoming gradient by it."
     if name in _SHAPED:

@@ -45,5 +45,5 @@ CAUSES: dict[str, str] = {
     PATH: "x reaches the result by several paths, whose gradients add up; one is missing.",
     KINKS: "Right wherever the derivative exists; at kinks the library's convention differs.",
     FEW: "Right but for a few elements.",
-    DETACHED: "f is not recorded faithfully: detach(), .data, or a wrong gradient rule.",
+    DETACHED: "f is not recorded faithfully: detach(), .array, or a wrong gradient rule.",
 }

@@ -109,7 +109,7 @@ class Point:
         finally:
             for plant in before:
                 _put(plant)
-        return np.zeros(target.shape) if g is None else g.data
+        return np.zeros(target.shape) if g is None else g.array
 
     @cached_property
     def right(self) -> Array:
@@ -154,8 +154,8 @@ class Point:
     def raw(self, link: Link, rule: Callable[..., Any] | None = None) -> Array:
         """What ``link``'s rule (or another) gives, before broadcasting is undone."""
         t = link.t
-        arrays = [x.data if isinstance(x, Tensor) else x for x in t.inputs]
-        return (rule or link.rule)(self.gradient(of=t), t.data, *arrays, **t.settings)
+        arrays = [x.array if isinstance(x, Tensor) else x for x in t.inputs]
+        return (rule or link.rule)(self.gradient(of=t), t.array, *arrays, **t.settings)
 
     # ------------------------------------------------------------------------ how exact it can be
 
@@ -167,8 +167,8 @@ class Point:
         digits (Monte Carlo arithmetic, Parker 1997). What would change f itself by less than a
         rounding when x moves by its own size (at least 1) is below anybody's reach.
         """
-        reach = np.abs(self.cotangent.data * self.output.data).sum()
-        floor = 4 * np.finfo(float64).eps * reach / max(1.0, np.abs(self.x.data).max(initial=0.0))
+        reach = np.abs(self.cotangent.array * self.output.array).sum()
+        floor = 4 * np.finfo(float64).eps * reach / max(1.0, np.abs(self.x.array).max(initial=0.0))
         rng = default_rng(0)
         worst = np.zeros(self.x.shape)
         for _ in range(4):

@@ -25,7 +25,7 @@ class Mistake(NamedTuple):
 def mistakes(point: Point) -> Iterator[Mistake]:
     """Every mistake of the catalogue at every place where it can be made."""
     for z, s in point.segments:
-        for name, (cause, says, rule) in known(z.data, s.data):
+        for name, (cause, says, rule) in known(z.array, s.array):
             yield Mistake(cause, name + says, says, shortcut(z, s, rule))
     for link in point.links:
         for cause, says, rule in LAYERS.get((link.name, link.i), ()):
@@ -67,7 +67,7 @@ def lost(point: Point) -> Iterator[Mistake]:
 
 
 def _is_activation(z: Tensor, s: Tensor) -> bool:
-    return z.shape == s.shape and any(w[0] == ACTIVATION for _, w in known(z.data, s.data))
+    return z.shape == s.shape and any(w[0] == ACTIVATION for _, w in known(z.array, s.array))
 
 
 def _where(point: Point, link: Link) -> str:

@@ -110,7 +110,7 @@ def _reductions(point: Point) -> tuple[dict[float, str], dict[float, str]]:
     for t in point.graph[1:]:
         for x in t.inputs:
             if isinstance(x, Tensor) and made_by(x) == "sum":
-                n = x.inputs[0].data.size / max(x.data.size, 1)
+                n = x.inputs[0].array.size / max(x.array.size, 1)
                 if (
                     made_by(t) == "div"
                     and isinstance(t.inputs[1], (int, float))
@@ -118,7 +118,7 @@ def _reductions(point: Point) -> tuple[dict[float, str], dict[float, str]]:
                 ):
                     averaged[n] = f"did you sum where f takes the mean over N = {n:g}?"
         if made_by(t) == "sum":
-            n = t.inputs[0].data.size / max(t.data.size, 1)
+            n = t.inputs[0].array.size / max(t.array.size, 1)
             summed[n] = f"did you take the mean where f sums over N = {n:g}?"
     for n in averaged:
         summed.pop(n, None)
@@ -139,7 +139,7 @@ def _sizes(point: Point) -> dict[float, str]:
             )
             sizes.setdefault(float(n), f"{n} ({what})")
     for whose, t in named:
-        sizes.setdefault(float(t.data.size), f"all {t.data.size} of {whose} elements")
+        sizes.setdefault(float(t.array.size), f"all {t.array.size} of {whose} elements")
     sizes.pop(1.0, None)
     return sizes
 
@@ -154,17 +154,17 @@ def _other_inputs(point: Point) -> Hypotheses:
         (g,) = grad(point.output, other, point.cotangent, allow_unused=True)
         if g is not None:
             says = f"This is the gradient with respect to {name}, not {point.wrt}."
-            yield Hypothesis(OTHER, says, g.data)
+            yield Hypothesis(OTHER, says, g.array)
 
 
 def _sums(point: Point, claimed: Array) -> Hypotheses:
     """Wherever f repeats a tensor along axes: the gradient summed over other axes than these."""
     for link in point.links:
-        if link.x.data.size == link.t.data.size and link.x.ndim == link.t.ndim:
+        if link.x.array.size == link.t.array.size and link.x.ndim == link.t.ndim:
             continue  # nothing was repeated
         broadcasts = link.name in ("linear", "conv2d", "conv_transpose2d") and link.i == 2
         raw = point.gradient(of=link.t) if broadcasts else point.raw(link)
-        if raw.size <= link.x.data.size:
+        if raw.size <= link.x.array.size:
             continue
         should = _repeated(link.x.shape, raw.shape, broadcasts)
         for count in range(raw.ndim + 1):

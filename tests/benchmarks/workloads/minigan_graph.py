@@ -24,9 +24,9 @@ class Game(minigan_.Game):
     def step(self, t: int) -> tuple[float, ...]:
         game, i = self.game, t % BATCHES
         real = self.batches["real"][i]
-        game.noise.data[...] = self.batches["z_for_d"][i].data
+        game.noise.array[...] = self.batches["z_for_d"][i].array
         d = game.step_discriminator(real)
-        game.noise.data[...] = self.batches["z_for_g"][i].data
+        game.noise.array[...] = self.batches["z_for_g"][i].array
         g = game.step_generator(len(real), real)
         return d["d_loss"], g["g_loss"]
 
