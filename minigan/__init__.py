@@ -14,9 +14,10 @@ The house, from the ground up: ``backend`` (NumPy or CuPy), ``random``, ``tensor
 ``plot`` (figures), ``runs`` and ``cli`` (the command), ``book`` (its exercises).
 """
 
-from . import check, cuda, data, gan, metrics, nn, optim, plot, profiler, zoo
-from .autograd import enable_grad, grad, is_grad_enabled, no_grad
-from .backend import (
+import sys
+
+from . import check, data, gan, metrics, nn, optim, zoo
+from .array import (
     DeviceError,
     bool_,
     cuda_is_available,
@@ -25,7 +26,9 @@ from .backend import (
     int64,
     set_default_device,
 )
+from .autograd import enable_grad, grad, is_grad_enabled, no_grad
 from .check import gradcheck, gradgradcheck
+from .fast import cuda
 from .nn.summary import summary
 from .ops import (
     abs,
@@ -102,6 +105,10 @@ from .ops import (
 )
 from .random import manual_seed
 from .saving import CheckpointError, load, save
+from .studio import plot, profiler
 from .tensor import Parameter, Tensor, tensor
+
+for _module in (cuda, plot, profiler):  # so that `from minigan.plot import grid` goes on working
+    sys.modules[f"{__name__}.{_module.__name__.rpartition('.')[2]}"] = _module
 
 __version__ = "0.1.0"

@@ -21,8 +21,7 @@ import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from . import backend
-from .backend import Array, array_types, float32, module_of, np
+from .array import Array, DeviceError, array_types, device_of, float32, is_array, module_of, np
 from .tensor import Op, Tensor, next_order
 
 _recording = True
@@ -89,8 +88,8 @@ def op(
                 floating = data.dtype.kind == "f"
             out = _new(Tensor)
             out.array = data
-            out.grad = out.grad_home = None
-            out.order = out.changed = next_order()
+            out.grad = out.grad_home = out.memory = None
+            out.order = next_order()
             if required and floating and _recording:
                 out.requires_grad = True
                 out.op, out.inputs, out.settings = record, inputs, settings
@@ -121,7 +120,7 @@ def _settled(data: Any, record: Op, arrays: Sequence[Any]) -> Array:
     """A function's value as an array, in the dtype that its operands give."""
     data = module_of(data).asarray(data)  # NumPy gives scalars where no axis is left
     if data.dtype.kind == "f" and data.dtype != float32 and record.name != "cast":
-        floats = [a.dtype for a in arrays if backend.is_array(a) and a.dtype.kind == "f"]
+        floats = [a.dtype for a in arrays if is_array(a) and a.dtype.kind == "f"]
         # integers never widen floats, and alone they give the default; only a cast may widen
         if data.dtype not in floats:
             data = data.astype(np.result_type(*floats) if floats else float32)
@@ -132,17 +131,17 @@ def _constant(x: Any) -> Any:
     """An operand that is not a tensor: Python numbers stay raw so that float32 stays float32."""
     if isinstance(x, (np.generic,)):
         return x.item()
-    if isinstance(x, (bool, int, float)) or backend.is_array(x):
+    if isinstance(x, (bool, int, float)) or is_array(x):
         return x
     raise TypeError(f"expected a tensor, an array or a number, got {type(x).__name__}: {x!r}")
 
 
 def _explained(error: Exception, record: Op, arrays: Sequence[Any]) -> Exception:
     """The error with the operation and its operands' shapes, or devices if those differ."""
-    operands = [a for a in arrays if backend.is_array(a)]
-    devices = sorted({backend.device_of(a) for a in operands})
+    operands = [a for a in arrays if is_array(a)]
+    devices = sorted({device_of(a) for a in operands})
     if len(devices) > 1:
-        return backend.DeviceError(
+        return DeviceError(
             f"{record.name}: operands on {' and '.join(devices)}; "
             "bring them together with tensor.to(device)"
         )
@@ -350,7 +349,7 @@ def walk_back(
             for i, x in enumerate(t.inputs):
                 if not isinstance(x, Tensor):
                     continue
-                if x.op is None and x.changed > t.order:
+                if x.memory is not None and x.memory.changed > t.order:
                     raise _changed(x)
                 if id(x) not in needed or (rule := record.rules[min(i, last)]) is None:
                     continue

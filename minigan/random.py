@@ -13,8 +13,9 @@ import math
 import secrets
 from typing import Any
 
-from . import backend, kernels, replay
-from .backend import Array, float32, float64, np
+from . import hooks as replay
+from .array import Array, float32, float64, np, on
+from .fast.cuda import kernels
 
 __all__ = [
     "default_rng",
@@ -151,7 +152,7 @@ def _by_kernel(kind: str, shape: tuple[int, ...], dtype: Any, device: str | None
     def place() -> tuple[int, int, int]:
         return _stream.seed, _stream.rank, _stream.take(words)
 
-    with backend.on(device) as xp:
+    with on(device) as xp:
         return kernels.random(kind, xp, shape, dtype, replay.numbers(place, 3, np.uint64))
 
 

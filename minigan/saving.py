@@ -16,8 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from . import backend
-from .backend import np
+from .array import is_array, np, to_host
 from .tensor import Tensor
 
 
@@ -80,7 +79,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
 
 
 def _host(value: Any) -> np.ndarray:
-    array = backend.to_host(value.array if isinstance(value, Tensor) else value)
+    array = to_host(value.array if isinstance(value, Tensor) else value)
     return np.asarray(array, order="C")  # safetensors stores the bytes in C order
 
 
@@ -119,7 +118,7 @@ def save_tree(tree: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
             return {str(k): strip(v, f"{name}.{k}" if name else str(k)) for k, v in node.items()}
         if isinstance(node, (list, tuple)):
             return [strip(v, f"{name}.{i}") for i, v in enumerate(node)]
-        if isinstance(node, Tensor) or backend.is_array(node):
+        if isinstance(node, Tensor) or is_array(node):
             if name in arrays:
                 raise ValueError(f"two entries of the tree are both called {name}")
             arrays[name] = _host(node)

@@ -8,8 +8,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import backend
-from .backend import Array, module_of, np
+from .array import (
+    Array,
+    asarray,
+    bool_,
+    default_device,
+    device_of,
+    float32,
+    int64,
+    module_of,
+    np,
+    to_host,
+)
 
 next_order = itertools.count().__next__  # inputs are older than outputs: that sorts every graph
 
@@ -28,6 +38,13 @@ class Op:
     joint: Callable[..., Any] | None = None  # all the rules in one function
 
 
+@dataclass(slots=True, eq=False)
+class Memory:
+    """When values were last changed in place, on the clock of ``order``; views share one."""
+
+    changed: int
+
+
 class Tensor:
     """An n-dimensional array with a memory of the operation that made it.
 
@@ -40,8 +57,10 @@ class Tensor:
 
     Attributes
     ----------
-    data : numpy.ndarray or cupy.ndarray
-        The values, outside the graph.
+    array : numpy.ndarray or cupy.ndarray
+        The values as a raw array, outside the graph.
+    data : Tensor
+        The values as a detached tensor that shares memory: ``p.data.clamp_(-c, c)``.
     grad : Tensor or None
         The gradient that ``backward()`` added up; same shape and dtype as the tensor.
     op, inputs, settings
@@ -50,11 +69,11 @@ class Tensor:
 
     __slots__ = (
         "__weakref__",
-        "changed",  # when this leaf's data was last changed in place, on the clock of `order`
-        "data",
+        "array",
         "grad",
         "grad_home",  # an optimiser's flat buffer may reserve the place where .grad is kept
         "inputs",
+        "memory",  # None, or when the values were last changed; one for all who share them
         "op",
         "order",
         "requires_grad",
@@ -62,11 +81,11 @@ class Tensor:
     )
     __array_ufunc__ = None  # so that `array * tensor` asks the tensor
 
-    changed: int
-    data: Array
+    array: Array
     grad: Tensor | None
     grad_home: Array | None
     inputs: tuple[Any, ...]
+    memory: Memory | None
     op: Op | None
     order: int
     requires_grad: bool
@@ -93,10 +112,10 @@ class Tensor:
         def __ge__(self, other: Any) -> Tensor: ...
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
-        self.array = backend.asarray(data.array if isinstance(data, Tensor) else data)
-        self.grad = self.op = self.grad_home = None
+        self.array = asarray(data.array if isinstance(data, Tensor) else data)
+        self.grad = self.op = self.grad_home = self.memory = None
         self.inputs, self.settings = (), {}
-        self.order = self.changed = next_order()
+        self.order = next_order()
         self.requires_grad = False
         self.requires_grad_(requires_grad)
 
@@ -120,7 +139,7 @@ class Tensor:
     @property
     def device(self) -> str:
         """``"cpu"`` or ``"cuda:N"``."""
-        return backend.device_of(self.array)
+        return device_of(self.array)
 
     @property
     def is_leaf(self) -> bool:
@@ -148,9 +167,9 @@ class Tensor:
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
-        host = backend.to_host(self.array)
+        host = to_host(self.array)
         text = np.array2string(host, separator=", ", prefix="tensor(", precision=4, threshold=200)
-        if self.dtype not in (backend.float32, backend.int64, backend.bool_):
+        if self.dtype not in (float32, int64, bool_):
             text += f", dtype={self.dtype}"
         if self.device != "cpu":
             text += f", device={self.device!r}"
@@ -172,7 +191,7 @@ class Tensor:
         """
         if self.requires_grad:
             raise RuntimeError("this tensor requires grad: use tensor.detach().numpy()")
-        return backend.to_host(self.array)
+        return to_host(self.array)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
@@ -189,7 +208,31 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same values (shared memory) as a new leaf that gradients do not pass."""
-        return Tensor(self.array)
+        detached = Tensor(self.array)
+        detached.memory = self.shared_memory()
+        return detached
+
+    @property
+    def data(self) -> Tensor:
+        """The same as :meth:`detach`; what is assigned to it replaces the values."""
+        return self.detach()
+
+    @data.setter
+    def data(self, values: Any) -> None:
+        self.array, self.memory = (
+            asarray(values.array if isinstance(values, Tensor) else values),
+            None,
+        )
+
+    def shared_memory(self) -> Memory:
+        """What tells all who share these values of changes in place."""
+        if self.memory is None:
+            self.memory = Memory(self.order)
+        return self.memory
+
+    def mark_changed(self) -> None:
+        """The values were changed in place: graphs that read them must not be walked any more."""
+        self.shared_memory().changed = next_order()
 
     def __bool__(self) -> bool:
         if self.array.size != 1:
@@ -266,6 +309,6 @@ def tensor(
     """
     array = data.array if isinstance(data, Tensor) else data
     if not isinstance(data, Tensor):
-        device = device or backend.default_device()
-    array = backend.asarray(array, dtype, device)
+        device = device or default_device()
+    array = asarray(array, dtype, device)
     return Tensor(module_of(array).array(array), requires_grad)

@@ -10,7 +10,7 @@ from hypothesis import settings
 from standin import real
 
 import minigan as mg
-from minigan import backend
+from minigan import array as backend
 
 settings.register_profile("minigan", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("minigan")

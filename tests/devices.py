@@ -5,7 +5,8 @@ from contextlib import contextmanager
 import standin
 
 import minigan as mg
-from minigan import backend, kernels
+from minigan import array as backend
+from minigan.fast.cuda import kernels
 
 
 @contextmanager
@@ -13,7 +14,7 @@ def on_device(library="standin"):
     """Inside, CuPy or its stand-in computes, and the library is held to a device's manners."""
     kinds, sizes = dict(backend.array_types), (kernels.THREADS, kernels.TILE)
     try:
-        with standin.held_to_them("minigan", uploader="minigan.backend"):
+        with standin.held_to_them("minigan", uploader="minigan.array"):
             if library == "cupy":
                 mg.set_default_device("cuda")
                 yield

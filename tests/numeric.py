@@ -30,7 +30,7 @@ def check_gradients(
     shape = f(*(Tensor(a, requires_grad=True) for a in arrays)).shape
     cotangent = Tensor(rng.standard_normal(shape))
     directions = [Tensor(rng.standard_normal(a.shape)) for a in arrays]
-    on_host = mg.backend.default_device() == "cpu"
+    on_host = mg.array.default_device() == "cpu"
     if on_host:
         cotangent.array.flags.writeable = False
 

@@ -6,7 +6,7 @@ import numpy as np
 
 import minigan as mg
 from minigan import nn, random
-from minigan.distributed import group
+from minigan.fast.mpi import group
 from minigan.gan import Minimax
 
 SAMPLES, STEPS = 64, 20
@@ -71,7 +71,7 @@ def noise(out):
 
 def fail(out, foreseen=True):
     """Rank 1 makes a mistake while rank 0 waits for it."""
-    from minigan import cli
+    from minigan.studio import cli
 
     if group().rank:
         if not foreseen:

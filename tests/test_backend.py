@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import minigan as mg
-from minigan import DeviceError, backend
+from minigan import DeviceError
+from minigan import array as backend
 
 # ------------------------------------------------------------------------------------------ arrays
 

@@ -20,10 +20,11 @@ import pytest
 from PIL import Image
 
 import minigan as mg
-from minigan import cli, nn, runs
-from minigan.cli import main
-from minigan.runs import Run
+from minigan import nn
 from minigan.saving import load_tree
+from minigan.studio import cli, runs
+from minigan.studio.cli import main
+from minigan.studio.runs import Run
 
 
 @pytest.fixture(autouse=True)
@@ -629,7 +630,9 @@ def test_a_run_that_diverges_keeps_its_last_checkpoint(fails, model):
 
 def command(*args, first=""):
     """Start the command in a Python of its own, where ``first`` is executed before it."""
-    script = f"import sys\n{first}\nfrom minigan.cli import main\nsys.exit(main(sys.argv[1:]))"
+    script = (
+        f"import sys\n{first}\nfrom minigan.studio.cli import main\nsys.exit(main(sys.argv[1:]))"
+    )
     return subprocess.Popen(
         [sys.executable, "-c", script, *map(str, args)],
         stdout=subprocess.PIPE,

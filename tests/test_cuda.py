@@ -10,7 +10,9 @@ import pytest
 import standin
 
 import minigan as mg
-from minigan import cuda, kernels, nn
+from minigan import nn
+from minigan.fast import cuda
+from minigan.fast.cuda import kernels
 from minigan.gan import Minimax
 from minigan.optim import SGD, Adam, AdamW, RMSprop
 from minigan.optim.lr_scheduler import StepLR

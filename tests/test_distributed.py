@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import minigan as mg
-from minigan import distributed
+from minigan.fast import mpi as distributed
 
 pytestmark = pytest.mark.skipif(
     not importlib.util.find_spec("mpi4py") or not shutil.which("mpiexec"),
@@ -110,7 +110,7 @@ def test_a_folder_that_is_there_ends_all(tmp_path):
 
 
 def test_alone_nothing_is_imported():
-    code = "import sys, minigan, minigan.distributed as d; d.group().sum(1); print(*sys.modules)"
+    code = "import sys, minigan, minigan.fast.mpi as d; d.group().sum(1); print(*sys.modules)"
     assert "mpi4py" not in start(1, "-c", code).stdout.split()
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minigan import plot
+from minigan.studio import plot
 
 SHADES = (0.0, 0.5, 1.0)
 

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 import minigan as mg
-from minigan import backend, data
+from minigan import array as backend
+from minigan import data
 from minigan.gan import Checkpoints
-from minigan.runs import Config
 from minigan.saving import load_tree
+from minigan.studio.runs import Config
 
 GAMES = {
     "mlp": {"model": "mlp", "data": "digits"},

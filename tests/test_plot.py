@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 import minigan as mg
-from minigan import nn, plot
+from minigan import nn
 from minigan.gan import History, oracles
+from minigan.studio import plot
 
 
 def pixels(image):

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 import minigan as mg
-from minigan import autograd, cli, ops, profiler
+from minigan import autograd, ops
 from minigan.check import library
-from minigan.profiler import ITSELF, OPTIMISER, REST, Count, Machine, Report, profile
-from minigan.runs import Config
+from minigan.studio import cli, profiler
+from minigan.studio.profiler import ITSELF, OPTIMISER, REST, Count, Machine, Report, profile
+from minigan.studio.runs import Config
 from minigan.tensor import Op
 
 
@@ -410,5 +411,5 @@ def test_wrong_input_is_one_line(bench, options, message):
 
 
 def test_a_gpu_is_not_benched(bench, monkeypatch):
-    monkeypatch.setattr(mg.backend, "_default_device", "cuda:0")
+    monkeypatch.setattr(mg.array, "_default_device", "cuda:0")
     assert bench() == (2, "", "minigan: bench times the CPU, but the device is cuda:0\n")

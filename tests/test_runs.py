@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 import minigan.data
-from minigan import runs
-from minigan.cli import main
 from minigan.gan import Minimax
 from minigan.gan.callbacks import Callback, History
-from minigan.runs import RECIPES, Config, Run
 from minigan.saving import load_tree
+from minigan.studio import runs
+from minigan.studio.cli import main
+from minigan.studio.runs import RECIPES, Config, Run
 
 
 @pytest.fixture(autouse=True)
@@ -272,8 +272,8 @@ def test_more_d_steps_than_batches():
 
 DRIVER = """
 import sys
-import minigan.data, minigan.gan, minigan.runs
-minigan.runs.STEPS_PER_CHECKPOINT = 1
+import minigan.data, minigan.gan, minigan.studio.runs
+minigan.studio.runs.STEPS_PER_CHECKPOINT = 1
 digits = minigan.data.digits().subset(range(256))
 minigan.data._WHOLE["digits"] = lambda: digits
 class Announce(minigan.gan.Progress):
@@ -281,8 +281,8 @@ class Announce(minigan.gan.Progress):
     def on_step(self, game, row): pass
     def on_epoch(self, game, last): print("epoch", flush=True)
     def on_stop(self, game): pass
-minigan.runs.Progress = Announce
-from minigan.cli import main
+minigan.studio.runs.Progress = Announce
+from minigan.studio.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minigan import search
-from minigan.cli import main
-from minigan.runs import Config, Run
 from minigan.saving import load_tree
-from minigan.search import Range, Result, Search, Trial, parse, read_options
+from minigan.studio import search
+from minigan.studio.cli import main
+from minigan.studio.runs import Config, Run
+from minigan.studio.search import Range, Result, Search, Trial, parse, read_options
 
 QUICK = {"epochs": "2", "batch_size": "900", "latent_dim": "4"}  # a step each
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..backend import np, quiet, to_host
+from ..array import np, quiet, to_host
 from ..tensor import Tensor
 from .table import BAD, GOOD, OPEN, Table, framed
 

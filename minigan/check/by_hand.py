@@ -24,8 +24,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import backend
-from ..backend import float64, np
+from ..array import float64, is_array, np, quiet, to_host
 from ..tensor import Tensor
 from . import numeric
 from .causes import Hypothesis, Point, explanations, index
@@ -116,7 +115,7 @@ def by_hand(
         no known mistake explains.
     """
     arrays, wrt = _inputs(f, at, wrt)
-    with backend.quiet():  # NaN and infinity are errors below
+    with quiet():  # NaN and infinity are errors below
         point = _recorded(f, at, arrays, wrt, cotangent)
     claim = _claim(claimed, at, arrays)
 
@@ -338,7 +337,7 @@ def _plain(value: Any, what: str) -> Array:
     if value is None:
         raise CheckError(f"{what} is None: is a return statement missing?")
     given = value.array if isinstance(value, Tensor) else value
-    array = np.asarray(backend.to_host(given) if backend.is_array(given) else given)
+    array = np.asarray(to_host(given) if is_array(given) else given)
     if array.dtype.kind not in "fiub":
         raise CheckError(f"expected {what} to be numbers, got {array.dtype}")
     return array

@@ -12,8 +12,8 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .. import autograd, backend
-from ..backend import np
+from .. import autograd
+from ..array import np, quiet, to_host
 from ..tensor import Tensor
 from .subject import graph
 from .table import Table
@@ -210,7 +210,7 @@ def brief(value: Any) -> str:
     """A value in a few characters: the numbers themselves if few, else their statistics."""
     if value is None or isinstance(value, (bool, int, str)):
         return str(value)
-    a = np.asarray(backend.to_host(value.array if isinstance(value, Tensor) else value))
+    a = np.asarray(to_host(value.array if isinstance(value, Tensor) else value))
     if a.size == 1 and a.dtype.kind == "f":
         return f"{a.item():.4g}"
     if a.size <= SMALL:
@@ -218,7 +218,7 @@ def brief(value: Any) -> str:
         return re.sub(r"\s+", " ", text)
     if a.dtype.kind != "f":
         return f"{a.dtype} {a.shape}"
-    with backend.quiet():
+    with quiet():
         rms = float(np.sqrt(np.mean(a.astype("float64") ** 2)))
         return f"{a.min():.3g} … {a.max():.3g}, rms {rms:.3g}"
 
@@ -232,7 +232,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _number(value: Any) -> str:
-    number = float(np.asarray(backend.to_host(value)).reshape(()))
+    number = float(np.asarray(to_host(value)).reshape(()))
     return f"({number:.4g})" if number < 0 else f"{number:.4g}"
 
 

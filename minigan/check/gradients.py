@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from .. import autograd, backend, random
-from ..backend import float64, np
+from .. import autograd, random
+from ..array import asarray, float64, np, quiet, to_host
 from ..tensor import Tensor
 from . import numeric
 from .report import Block, Report, index_names
@@ -151,7 +151,7 @@ class Derivative:
     def value(self, *arrays: np.ndarray) -> np.ndarray:
         """The derivative as a vector of one number."""
         with self.at(arrays, create_graph=False) as (outputs, _):
-            return backend.to_host(outputs[0].array).reshape(1)
+            return to_host(outputs[0].array).reshape(1)
 
 
 def _pairing(tensors: Sequence[Tensor | None], weights: Sequence[Any]) -> Tensor:
@@ -159,7 +159,7 @@ def _pairing(tensors: Sequence[Tensor | None], weights: Sequence[Any]) -> Tensor
     total = Tensor(np.zeros(()))
     for t, w in zip(tensors, weights, strict=True):
         if t is not None:
-            w = w if isinstance(w, Tensor) else Tensor(backend.asarray(w, device=t.device))
+            w = w if isinstance(w, Tensor) else Tensor(asarray(w, device=t.device))
             total = total.to(t.device) + (t * w).sum()
     return total
 
@@ -226,14 +226,14 @@ def _analytic(function: Any, weights: list[np.ndarray], cotangents: Any) -> list
             grads = autograd.grad(_pairing(outputs, shaped), variables, allow_unused=True)
             for into, g in zip(result, grads, strict=True):
                 if g is not None:
-                    into[k] = backend.to_host(g.array)
+                    into[k] = to_host(g.array)
     return result
 
 
 def _with_cotangent(jacobian: numeric.Estimate, c: np.ndarray) -> numeric.Estimate:
     """The Jacobian with one more row, c times it."""
     value, error, kink, method = jacobian
-    with backend.quiet():
+    with quiet():
         last: list[Any] = [
             np.tensordot(c, value, 1),
             np.tensordot(np.abs(c), error, 1),

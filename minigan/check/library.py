@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from .. import backend, ops, random
+from .. import ops, random
+from ..array import float64, np
 from ..autograd import cast, expand, sum_to
-from ..backend import np
 from ..ops.collective import all_reduce
 from ..ops.conv import _conv2d_weight, _fold_windows
 from ..ops.shape import scatter_
@@ -73,7 +73,7 @@ def _examples() -> Iterator[Example]:
     yield example("leaky_relu", lambda x: ops.leaky_relu(x, negative_slope=0.2), _any(2, 3))
     yield example("clamp", lambda x: ops.clamp(x, -1.0, 1.0), _any(2, 3))
     yield example("where", lambda a, b: ops.where(_MASK, a, b), _any(2, 3), _any(3))
-    yield example("cast", lambda x: cast(x, dtype=backend.float64), _any(2, 3))
+    yield example("cast", lambda x: cast(x, dtype=float64), _any(2, 3))
 
     yield example("sum", lambda x: ops.sum(x, 0), _any(2, 3))
     yield example("mean", lambda x: ops.mean(x, 1, keepdim=True), _any(2, 3))

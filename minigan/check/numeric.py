@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ..backend import float64, np, quiet
+from ..array import float64, np, quiet
 
 RATIO = 4.0  # from one step to the next
 LEVELS = (4, 6, 8, 11, 14)  # so many steps, from 1/16 of the input's scale down to 1e-9 of it

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import autograd, random
-from ..backend import np
+from ..array import np
 from ..tensor import Tensor
 from .table import Table
 

@@ -6,7 +6,7 @@ import html
 import itertools
 from typing import Any, NamedTuple
 
-from ..backend import np
+from ..array import np
 from .table import Table
 
 SAFETY = 10.0  # the tolerance is so many times the estimated error of the numerical derivative

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from .. import backend, random
-from ..backend import float64, np
+from .. import random
+from ..array import asarray, float64, np, to_host
 from ..tensor import Tensor
 
 
@@ -84,7 +84,7 @@ class Subject:
         saved += [(t, t.array.copy(), t.requires_grad) for t in self._buffers]
         try:
             for place, array, device in places:
-                data = backend.asarray(np.array(array), device=device or "cpu")
+                data = asarray(np.array(array), device=device or "cpu")
                 tensor = Tensor(data) if isinstance(place, int) else place
                 tensor.array, tensor.requires_grad = data, data.dtype.kind == "f"
                 variables.append(tensor)
@@ -98,7 +98,7 @@ class Subject:
     def value(self, *arrays: np.ndarray) -> np.ndarray:
         """All outputs as one vector."""
         with self.at(arrays) as (outputs, _):
-            return np.concatenate([backend.to_host(y.array).reshape(-1) for y in outputs])
+            return np.concatenate([to_host(y.array).reshape(-1) for y in outputs])
 
     # --------------------------------------------------------------------------- is it fit for it?
 
@@ -166,7 +166,7 @@ def graph(outputs: Sequence[Tensor]) -> list[Any]:
 
 
 def _same(a: Any, b: Any) -> bool:
-    a, b = (np.asarray(backend.to_host(v)) for v in (a, b))
+    a, b = (np.asarray(to_host(v)) for v in (a, b))
     return a.shape == b.shape and np.allclose(a, b, rtol=1e-10, atol=1e-300, equal_nan=True)
 
 
@@ -186,7 +186,7 @@ def as_float64(value: Any, name: str) -> np.ndarray:
     """``value`` as a copy on the host, if it can be differentiated in."""
     if isinstance(value, float) and not isinstance(value, np.generic):
         value = np.float64(value)
-    array = np.array(backend.to_host(value.array if isinstance(value, Tensor) else value))
+    array = np.array(to_host(value.array if isinstance(value, Tensor) else value))
     if array.dtype == "float32" or array.dtype == "float16":
         raise CheckError(
             f"{name} is {array.dtype}, whose 7 digits or fewer can not tell a wrong gradient from "

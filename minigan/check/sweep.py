@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .. import autograd, backend, random
-from ..backend import np
+from .. import autograd, random
+from ..array import asarray, np, quiet, to_host
 from .subject import Subject
 from .table import Table
 
@@ -122,10 +122,10 @@ def sweep(f: Callable[..., Any], *inputs: Any, steps: Any = None, seed: int = 0)
     ways = [rng.standard_normal(a.shape) for a in subject.arrays]
     with subject.at(subject.arrays) as (outputs, variables):
         pairs = zip(weights, outputs, strict=True)
-        cotangents = [backend.asarray(w, device=y.device) for w, y in pairs]
+        cotangents = [asarray(w, device=y.device) for w, y in pairs]
         grads = autograd.grad(outputs, variables, cotangents, allow_unused=True)
         exact = sum(
-            float(np.vdot(backend.to_host(g.array), way))
+            float(np.vdot(to_host(g.array), way))
             for g, way in zip(grads, ways, strict=True)
             if g is not None
         )
@@ -137,7 +137,7 @@ def sweep(f: Callable[..., Any], *inputs: Any, steps: Any = None, seed: int = 0)
         return float(c @ subject.value(*moved))
 
     h = np.logspace(0, -14, 57) if steps is None else np.sort(np.asarray(steps, "float64"))[::-1]
-    with backend.quiet():
+    with quiet():
         middle = value(0.0)
         up, down = (np.array([value(sign * t) for t in h]) for sign in (1.0, -1.0))
         found = {"forward": (up - middle) / h, "central": (up - down) / (2 * h)}

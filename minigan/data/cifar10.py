@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from pathlib import Path, PurePosixPath
 
-from ..backend import np
+from ..array import np
 from .dataset import DataError, Dataset
 from .download import SOURCES, cache_folder, fetch
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..backend import np
+from ..array import np
 
 Range = tuple[float, float]
 

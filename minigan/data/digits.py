@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..backend import np
+from ..array import np
 from .dataset import Dataset
 
 DIGIT_NAMES = tuple("0123456789")

@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..backend import np
+from ..array import np
 from .dataset import DataError, Dataset
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import struct
 import zlib
 from pathlib import Path
 
-from ..backend import np
+from ..array import np
 from .dataset import DataError
 
 _DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}

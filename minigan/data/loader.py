@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .. import backend, random
-from ..backend import np
+from .. import random
+from ..array import asarray, default_device, np, to_host
 from ..tensor import Tensor
 from .dataset import Dataset
 
@@ -65,7 +65,7 @@ class DataLoader:
         ranks: int = 1,
     ) -> None:
         if isinstance(dataset, Tensor):
-            dataset = backend.to_host(dataset.array)
+            dataset = to_host(dataset.array)
         if not isinstance(dataset, Dataset):
             dataset = Dataset.from_array(dataset)
         if len(dataset) == 0:
@@ -118,11 +118,11 @@ class DataLoader:
             yield self._read(order[index] if self.shuffle else index)
 
     def _read(self, index: slice | np.ndarray) -> Any:
-        device = backend.default_device()
+        device = default_device()
         batch = self.dataset[index].astype(self.dtype, copy=False)
-        real = Tensor(backend.asarray(batch, device=device))
+        real = Tensor(asarray(batch, device=device))
         if not self.labels:
             return real
         assert self.dataset.labels is not None
         # A copy, so that writing into a batch never reaches the data set.
-        return real, Tensor(backend.asarray(self.dataset.labels[index].copy(), device=device))
+        return real, Tensor(asarray(self.dataset.labels[index].copy(), device=device))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..backend import np
+from ..array import np
 from .dataset import DataError, Dataset
 from .digits import DIGIT_NAMES
 from .download import SOURCES, cache_folder, fetch

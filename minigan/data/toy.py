@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from .. import random
-from ..backend import np
+from ..array import np
 from .dataset import Dataset
 
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import backend, random
-from ..backend import np
+from .. import random
+from ..array import asarray, np
 from ..saving import write_atomically
 from ..tensor import Tensor
 from .callbacks import Callback
@@ -283,7 +283,7 @@ class Diagnosis(Callback):
     def on_start(self, game: Minimax, epochs: int) -> None:
         """Make the probe; keep what the file says already, of the game until now."""
         p = next(game.generator.parameters())
-        self._probe = Probe(game, Tensor(backend.asarray(self.real, p.dtype, p.device)))
+        self._probe = Probe(game, Tensor(asarray(self.real, p.dtype, p.device)))
         if self.path is not None and self.path.is_file() and game.step and not self.readings:
             self._earlier = self.path.read_text() + "\n"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from .. import kernels, replay
+from .. import hooks as replay
+from ..fast.cuda import kernels
 from ..nn import Module
 
 

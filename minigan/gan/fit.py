@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence, Sized
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from .. import backend
+from ..array import quiet
 from ..tensor import Tensor
 from .callbacks import Callback, History
 
@@ -28,7 +28,7 @@ def fit(
     game.generator.train()
     game.discriminator.train()
     with ExitStack() as stack:
-        stack.enter_context(backend.quiet())  # NaN and infinity are Diverged's to report
+        stack.enter_context(quiet())  # NaN and infinity are Diverged's to report
         for callback in callbacks:
             callback.on_start(game, epochs)
             stack.callback(_stop, callback, game)

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from .. import backend, cuda, random, replay
+from .. import hooks as replay
+from .. import random
+from ..array import asarray, module_of, np, scalars
 from ..autograd import grad, no_grad
-from ..backend import np
-from ..distributed import group
+from ..fast import cuda
+from ..fast.mpi import group
 from ..nn import Module
 from ..nn.utils import clip_grad_norm_, evaluating
 from ..ops import isfinite, sigmoid
@@ -351,13 +353,13 @@ class Minimax(Players):
             raise ValueError(f"expected noise for {n} samples, at least one, got {noise.shape}")
         with no_grad(), evaluating(network):
             parts = [network(noise[i : i + batch_size]) for i in range(0, n, batch_size)]
-        return Tensor(backend.module_of(parts[0].array).concatenate([p.array for p in parts]))
+        return Tensor(module_of(parts[0].array).concatenate([p.array for p in parts]))
 
     def fixed_noise(self, n: int, seed: int) -> Tensor:
         """n noise vectors that depend on the seed alone and leave the game's random numbers be."""
         p = next(self.generator.parameters())
         z = random.default_rng(seed, 1).standard_normal((n, self.latent_dim), dtype=np.float32)
-        return Tensor(backend.asarray(z, p.dtype, p.device))
+        return Tensor(asarray(z, p.dtype, p.device))
 
     # -------------------------------------------------------------------------------- its state
 
@@ -420,7 +422,7 @@ class Minimax(Players):
             )
             for path, state in network.state_dict().items()
         }
-        finite = backend.scalars(*(isfinite(state).array.all() for state in states.values()))
+        finite = scalars(*(isfinite(state).array.all() for state in states.values()))
         if not all(finite):
             raise Diverged(
                 f"{list(states)[finite.index(False)]} became NaN or infinite by step {self.step} "

@@ -17,8 +17,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..array import Array, np, to_host
 from ..autograd import grad
-from ..backend import Array, np, to_host
 from ..ops import cat
 from .players import learning
 from .probe import untouched

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from .. import replay
+from .. import hooks as replay
 from ..autograd import grad
 from ..nn import Module
 from ..ops import randn, randn_like, stack

@@ -8,10 +8,10 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .. import backend, random
+from .. import random
+from ..array import Array, asarray, module_of, np, to_host
 from ..autograd import grad
-from ..backend import Array, module_of, np, to_host
-from ..distributed import alone
+from ..fast.mpi import alone
 from ..nn import BatchNorm1d, BatchNorm2d, Module, ReLU
 from ..tensor import Tensor
 from .penalties import input_gradients
@@ -56,7 +56,7 @@ class Probe:
         self.noise = game.fixed_noise(len(real), seed=0)
         self.spread = mean_distance(real.array)
         mix = random.default_rng(0, 2).random((len(real), *[1] * (real.ndim - 1)))
-        self.mix = Tensor(backend.asarray(mix, real.dtype, real.device))
+        self.mix = Tensor(asarray(mix, real.dtype, real.device))
 
     def read(self) -> dict[str, float]:
         """The game's vital signs, by name.

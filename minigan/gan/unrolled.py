@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from .. import replay
+from .. import hooks as replay
 from ..autograd import grad
 from ..nn import Module, Parameter
 from ..ops import maximum, sqrt

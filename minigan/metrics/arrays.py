@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .. import backend
-from ..backend import np
+from ..array import np, to_host
 from ..tensor import Tensor
 
 BLOCK = 4_000_000  # elements of a block of distances: 32 MB, whatever the number of samples
@@ -21,7 +20,7 @@ def rows(features: Any, name: str = "features", least: int = 2) -> np.ndarray:
         If they are not (N, D) with N at least ``least``, or hold NaN or infinity.
     """
     data = features.array if isinstance(features, Tensor) else features
-    x = np.asarray(backend.to_host(data), dtype=np.float64)
+    x = np.asarray(to_host(data), dtype=np.float64)
     if x.ndim != 2:
         raise ValueError(
             f"expected {name} of shape (N, D), got {x.shape}: flatten pictures with "

@@ -5,8 +5,8 @@ call a number on them by their name, "Fréchet distance (digit features)", never
 
 ``digits.safetensors`` was made with these lines::
 
-    from minigan import data, save
-    from minigan.metrics import classifier
+    from .. import data, save
+    from . import classifier
     train, held_out = classifier.split(data.digits())
     save(classifier.train(train, epochs=30).state_dict(), "digits.safetensors")
 """
@@ -19,9 +19,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .. import backend, nn, random
+from .. import nn, random
+from ..array import asarray, np, to_host
 from ..autograd import no_grad
-from ..backend import np
 from ..data import DataLoader, Dataset, cache_folder
 from ..optim import Adam
 from ..optim.lr_scheduler import CosineAnnealingLR
@@ -56,16 +56,16 @@ def outputs(
     model: nn.Sequential, pictures: Any, batch_size: int = 512
 ) -> tuple[np.ndarray, np.ndarray]:
     """Features (N, 64) and logits (N, K) of pictures in [-1, 1], as NumPy arrays."""
-    x = backend.to_host(pictures.array if isinstance(pictures, Tensor) else pictures)
+    x = to_host(pictures.array if isinstance(pictures, Tensor) else pictures)
     body, head = nn.Sequential(*list(model)[:-1]), list(model)[-1]
     weight = next(model.parameters())
     features, logits = [], []
     with no_grad():
         for i in range(0, len(x), batch_size):
-            batch = backend.asarray(x[i : i + batch_size], weight.dtype, weight.device)
+            batch = asarray(x[i : i + batch_size], weight.dtype, weight.device)
             activations = body(Tensor(batch))
-            features.append(backend.to_host(activations.array))
-            logits.append(backend.to_host(head(activations).array))
+            features.append(to_host(activations.array))
+            logits.append(to_host(head(activations).array))
     return np.concatenate(features), np.concatenate(logits)
 
 

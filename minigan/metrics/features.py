@@ -12,8 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .. import backend
-from ..backend import np
+from ..array import np, to_host
 from ..data import Dataset, cache_folder
 from ..names import find_name
 from ..tensor import Tensor
@@ -41,7 +40,7 @@ class Extractor:
     def __call__(self, pictures: Any) -> Extracted:
         """The features of pictures, an array or Tensor."""
         data = pictures.array if isinstance(pictures, Tensor) else pictures
-        return self.extract(np.asarray(backend.to_host(data), dtype=np.float32))
+        return self.extract(np.asarray(to_host(data), dtype=np.float32))
 
 
 def pixels(name: str = "pixels") -> Extractor:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import np
+from ..array import np
 from .arrays import rows
 
 Moments = tuple[np.ndarray, np.ndarray]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..backend import np
+from ..array import np
 from .arrays import rows
 
 

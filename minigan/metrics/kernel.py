@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..backend import np
+from ..array import np
 from ..random import default_rng
 from .arrays import BLOCK, pair
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..backend import np
+from ..array import np
 from .arrays import pair, squared_distances
 
 

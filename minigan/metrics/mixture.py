@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from ..backend import np
+from ..array import np
 from ..random import default_rng
 from .arrays import pair, squared_distances
 

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import backend
-from ..backend import np
+from ..array import np, to_host
 from ..random import default_rng
 from ..tensor import Tensor
 
@@ -99,7 +98,7 @@ def ms_ssim_diversity(
 
 def _pictures(given: Any, range: tuple[float, float]) -> np.ndarray:
     data = given.array if isinstance(given, Tensor) else given
-    x = np.asarray(backend.to_host(data), dtype=np.float64)
+    x = np.asarray(to_host(data), dtype=np.float64)
     if x.ndim != 4 or not len(x):
         raise ValueError(f"expected pictures (N, C, H, W), got {x.shape}")
     low, high = range

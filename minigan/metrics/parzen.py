@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ..backend import np
+from ..array import np
 from .arrays import pair, squared_distances
 
 SIGMAS = tuple(float(s) for s in np.logspace(-2, 0, 21))

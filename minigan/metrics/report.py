@@ -12,8 +12,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import backend
-from ..backend import np
+from ..array import np, to_host
 from ..data import Dataset
 from ..random import default_rng
 from ..tensor import Tensor
@@ -104,7 +103,7 @@ def evaluate(dataset: Dataset, samples: Any, extractor: Extractor, seed: int = 0
         If the shapes differ, samples are not finite, or there are too few.
     """
     data = samples.array if isinstance(samples, Tensor) else samples
-    fake = np.asarray(backend.to_host(data), dtype=np.float32)
+    fake = np.asarray(to_host(data), dtype=np.float32)
     if fake.shape[1:] != dataset.shape:
         raise ValueError(f"expected samples of {dataset.shape} each, got {fake.shape[1:]}")
     if not np.isfinite(fake).all():

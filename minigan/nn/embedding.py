@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import ops
-from ..backend import module_of, scalars
+from ..array import module_of, scalars
 from ..tensor import Parameter, Tensor
 from . import init
 from .module import Module

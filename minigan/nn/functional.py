@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from .. import ops, random
-from ..distributed import group
+from ..fast.mpi import group
 from ..ops import (
     conv1d,
     conv2d,

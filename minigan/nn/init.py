@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .. import backend, random
-from ..backend import np
+from .. import random
+from ..array import asarray, np
 from ..tensor import Tensor
 
 
 def _fill(tensor: Tensor, host: Any) -> Tensor:
-    tensor.array[...] = backend.asarray(host, tensor.dtype, tensor.device)
+    tensor.array[...] = asarray(host, tensor.dtype, tensor.device)
     return tensor
 
 

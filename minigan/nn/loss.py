@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from .. import ops
-from ..backend import module_of, scalars
+from ..array import module_of, scalars
 from ..tensor import Tensor
 from .module import Buffer, Module
 

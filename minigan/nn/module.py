@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from .. import backend
+from ..array import asarray, device_of
 from ..tensor import Parameter, Tensor
 
 
@@ -198,7 +198,7 @@ class Module:
         for name in own:
             if name in values:
                 target = own[name].array
-                target[...] = backend.asarray(values[name], target.dtype, backend.device_of(target))
+                target[...] = asarray(values[name], target.dtype, device_of(target))
         return IncompatibleKeys(missing, unexpected)
 
     # ----------------------------------------------------------------------------- changes

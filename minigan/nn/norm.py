@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..backend import asarray
-from ..distributed import group
+from ..array import asarray
+from ..fast.mpi import group
 from ..ops import ones, zeros
 from ..tensor import Parameter, Tensor
 from . import functional as F
@@ -92,7 +92,7 @@ class BatchNorm2d(_BatchNorm):
 class SyncBatchNorm(_BatchNorm):
     __doc__ = f"""For input (N, C), (N, C, L) or (N, C, H, W): over the batches of all ranks.
 
-    Processes that train together (:mod:`minigan.distributed`) then normalise as one process with
+    Processes that train together (:mod:`minigan.fast.mpi`) then normalise as one process with
     all their samples would. {_BatchNorm.__doc__}"""
     axes = (2, 3, 4)
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from .. import ops
-from ..backend import asarray, np
+from ..array import asarray, np
 from ..tensor import Tensor
 from .conv import Size, _tuple
 from .module import Module

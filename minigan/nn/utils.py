@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from .. import ops
+from ..array import module_of
 from ..autograd import no_grad
-from ..backend import module_of
 from ..tensor import Parameter, Tensor
 from . import functional as F
 from .conv import ConvTranspose2d

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import backend
+from ..array import asarray, device_of, is_array, np
 from ..autograd import cast, is_grad_enabled
-from ..tensor import Tensor, next_order
+from ..tensor import Tensor
 from .conv import conv1d, conv2d, conv_transpose2d, windows
 from .create import (
     arange,
@@ -121,10 +121,10 @@ def to(x: Tensor, *targets: Any, dtype: Any = None, device: str | None = None) -
         else:
             dtype = target
     if dtype is not None and x.dtype != dtype:
-        x = cast(x, dtype=backend.np.dtype(dtype))
-    if device is None or backend.device_of(x.array).startswith(device):
+        x = cast(x, dtype=np.dtype(dtype))
+    if device is None or device_of(x.array).startswith(device):
         return x
-    return Tensor(backend.asarray(x.array, device=device), x.requires_grad and x.is_leaf)
+    return Tensor(asarray(x.array, device=device), x.requires_grad and x.is_leaf)
 
 
 def _to_dtype(name: str) -> Any:
@@ -158,8 +158,8 @@ def _comparable(function: Any) -> Any:
     """``tensor == None`` and the like are for Python to answer."""
 
     def compare(self: Tensor, other: Any) -> Any:
-        numbers = (bool, int, float, backend.np.generic)
-        known = isinstance(other, (Tensor, *numbers)) or backend.is_array(other)
+        numbers = (bool, int, float, np.generic)
+        known = isinstance(other, (Tensor, *numbers)) or is_array(other)
         return function(self, other) if known else NotImplemented
 
     return compare
@@ -182,7 +182,7 @@ def _in_place(function: Any) -> Any:
         if result.dtype.kind == "f" and self.dtype.kind != "f":
             raise TypeError(f"{self.dtype} can not hold fractions: make it a float tensor first")
         self.array[...] = result.array
-        self.changed = next_order()
+        self.mark_changed()
         return self
 
     return update

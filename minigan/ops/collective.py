@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..array import Array
 from ..autograd import op
-from ..backend import Array
-from ..distributed import group
+from ..fast.mpi import group
 
 
 @op(lambda g, y, x: all_reduce(g), latex=r"\bar x = \textstyle\sum_r \bar y_r")

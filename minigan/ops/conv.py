@@ -19,10 +19,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from .. import kernels
+from ..array import Array, module_of, np
 from ..autograd import op
-from ..backend import Array, module_of, np
-from ..kernels import product
+from ..fast.cuda import kernels
+from ..fast.cuda.kernels import product
 from .reduce import sum
 from .shape import pad, reshape_
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import backend, random
-from ..backend import np
+from .. import random
+from ..array import asarray, default_device, module_of, np, on
 from ..tensor import Tensor
 from .shape import _sizes
 
 
 def _new(host: np.ndarray, device: str | None) -> Tensor:
-    return Tensor(backend.asarray(host, device=device or backend.default_device()))
+    return Tensor(asarray(host, device=device or default_device()))
 
 
 def zeros(
     *size: Any, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of zeros of the given size."""
-    with backend.on(device) as xp:
+    with on(device) as xp:
         return Tensor(xp.zeros(_sizes(size), dtype), requires_grad)
 
 
@@ -26,7 +26,7 @@ def ones(
     *size: Any, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of ones of the given size."""
-    with backend.on(device) as xp:
+    with on(device) as xp:
         return Tensor(xp.ones(_sizes(size), dtype), requires_grad)
 
 
@@ -39,23 +39,25 @@ def full(
 ) -> Tensor:
     """A tensor filled with one value: float32 for a float, int64 for an integer."""
     dtype = dtype or ("float32" if isinstance(fill_value, float) else None)
-    with backend.on(device) as xp:
+    with on(device) as xp:
         return Tensor(xp.full(size, fill_value, dtype), requires_grad)
 
 
 def zeros_like(x: Tensor) -> Tensor:
     """Zeros with the shape, dtype and device of ``x``."""
-    return Tensor(backend.module_of(x.array).zeros_like(x.array))
+    x = x.array if isinstance(x, Tensor) else x
+    return Tensor(module_of(x).zeros_like(x))
 
 
 def ones_like(x: Tensor) -> Tensor:
     """Ones with the shape, dtype and device of ``x``."""
-    return Tensor(backend.module_of(x.array).ones_like(x.array))
+    x = x.array if isinstance(x, Tensor) else x
+    return Tensor(module_of(x).ones_like(x))
 
 
 def eye(n: int, m: int | None = None, dtype: Any = "float32", device: str | None = None) -> Tensor:
     """The (n, m) matrix with ones on the diagonal; m = n if left out."""
-    with backend.on(device) as xp:
+    with on(device) as xp:
         return Tensor(xp.eye(n, m, dtype=dtype))
 
 
@@ -76,7 +78,7 @@ def randn(
     *size: Any, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """Independent draws from the normal distribution N(0, 1)."""
-    device = device or backend.default_device()
+    device = device or default_device()
     return Tensor(random.standard_normal(_sizes(size), dtype, device), requires_grad)
 
 
@@ -84,7 +86,7 @@ def rand(
     *size: Any, dtype: Any = "float32", device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """Independent draws from the uniform distribution on [0, 1)."""
-    device = device or backend.default_device()
+    device = device or default_device()
     return Tensor(random.uniform(_sizes(size), dtype, device), requires_grad)
 
 

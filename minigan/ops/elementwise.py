@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import math
 
-from .. import backend, kernels
+from .. import array as backend
+from ..array import Array, module_of
 from ..autograd import op
-from ..backend import Array, module_of
+from ..fast.cuda import kernels
 
 # ------------------------------------------------------------------------------------- arithmetic
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from .. import kernels
+from ..array import Array
 from ..autograd import op
-from ..backend import Array
-from ..kernels import product
+from ..fast.cuda import kernels
+from ..fast.cuda.kernels import product
 from .reduce import sum
 from .shape import reshape_, squeeze, transpose, unsqueeze
 

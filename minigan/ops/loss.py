@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .. import kernels
+from ..array import Array, module_of, quiet
 from ..autograd import op
-from ..backend import Array, module_of, quiet
+from ..fast.cuda import kernels
 from .elementwise import clamp, log, log1p, sigmoid, softplus
 
 

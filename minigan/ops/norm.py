@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .. import kernels
+from ..array import Array, module_of
 from ..autograd import op
-from ..backend import Array, module_of
+from ..fast.cuda import kernels
 from ..tensor import Tensor
 from .elementwise import pow
 from .reduce import mean, sum, var

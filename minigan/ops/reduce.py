@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+from ..array import Array, module_of, np
 from ..autograd import cast, expand, op
-from ..backend import Array, module_of, np
 from .elementwise import abs, exp, pow, sqrt, where
 from .shape import gather, reshape_
 

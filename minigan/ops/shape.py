@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .. import backend, replay
+from .. import hooks as replay
+from ..array import Array, asarray, device_of, is_array, module_of, np
 from ..autograd import expand as expand_
 from ..autograd import op
-from ..backend import Array, module_of, np
 from ..tensor import Tensor
 
 
@@ -148,7 +148,7 @@ def scatter_(x: Array, *, shape: tuple[int, ...], index: Any, once: bool = False
     xp = module_of(x)
     out = xp.zeros(shape, dtype=x.dtype)
     parts = index if isinstance(index, tuple) else (index,)
-    if once or not any(backend.is_array(i) for i in parts):  # nor do slices and integers
+    if once or not any(is_array(i) for i in parts):  # nor do slices and integers
         out[index] = x
     else:
         xp.add.at(out, index, x)
@@ -167,7 +167,7 @@ def _beside(x: Array, index: Any) -> Any:
         return index.array
     if isinstance(index, (list, np.ndarray)):
         data = x.array if isinstance(x, Tensor) else x
-        return backend.asarray(np.asarray(index), device=backend.device_of(data))
+        return asarray(np.asarray(index), device=device_of(data))
     return index
 
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .. import kernels
-from ..backend import Array, module_of, np
+from ..array import Array, module_of, np
+from ..fast.cuda import kernels
 from .optimizer import Optimizer, check_at_least_0, direction, lerp
 
 __all__ = ["Adam", "AdamW"]

@@ -14,8 +14,7 @@ from collections.abc import Iterable
 from itertools import accumulate, pairwise
 from typing import Any
 
-from .. import backend
-from ..backend import Array, device_of, module_of
+from ..array import Array, asarray, device_of, module_of
 from ..tensor import Tensor
 
 
@@ -150,5 +149,5 @@ def restore(flats: Iterable[Flat], states: dict[int, dict[str, Any]]) -> None:
             state = states.get(id(p), {"step": 0})
             flat.steps[i] = state["step"]
             for name in state.keys() - {"step"}:
-                values = backend.asarray(state[name], p.dtype, p.device)
+                values = asarray(state[name], p.dtype, p.device)
                 flat.average(name)[flat.bounds[i] : flat.bounds[i + 1]] = values.reshape(-1)

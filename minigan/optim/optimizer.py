@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from .. import backend, distributed, replay
+from .. import hooks as replay
+from ..array import Array, asarray, device_of, module_of
 from ..autograd import enable_grad
-from ..backend import Array, device_of, module_of
-from ..tensor import Tensor, next_order
+from ..fast import mpi as distributed
+from ..tensor import Tensor
 from .flat import Flat, flatten, restore, states_of
 
 BLOCK = 1 << 17  # elements updated at a time: all that an update touches stays in the CPU's cache
@@ -36,8 +37,8 @@ class Optimizer:
 
     Notes
     -----
-    Each ``parameter.array`` becomes a view of the optimiser's buffer when the optimiser is made, and
-    gradients are kept in one place from step to step: to keep a gradient, copy it.
+    Each ``parameter.array`` becomes a view of the optimiser's buffer when it is made, and gradients
+    are kept in one place from step to step: to keep a gradient, copy it.
     """
 
     averages: tuple[str, ...] = ()  # the arrays kept per parameter, by PyTorch's names
@@ -154,10 +155,9 @@ class Optimizer:
                             group, rates, flat.array[block], flat.grad[block], averages,
                             *flat.scratch(block.stop - a),
                         )  # fmt: skip
-        now = next_order()
         for p in (p for group in self.param_groups for p in group["params"]):
             if p.grad is not None:
-                p.changed = now  # a graph that read its old values must not be walked any more
+                p.mark_changed()
         self._has_stepped = True
         return loss
 
@@ -287,7 +287,7 @@ class Optimizer:
             )
         state: dict[str, Any] = {"step": int(entry.get("step", 1))}
         for name in entry.keys() - {"step"}:
-            state[name] = array = backend.asarray(entry[name], p.dtype, p.device)
+            state[name] = array = asarray(entry[name], p.dtype, p.device)
             if array.shape != p.shape:
                 raise ValueError(
                     f"expected {name} of parameter {i} in shape {p.shape}, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..backend import Array, module_of
+from ..array import Array, module_of
 from .optimizer import Optimizer, check_at_least_0, direction, in_dtype
 
 __all__ = ["SGD"]

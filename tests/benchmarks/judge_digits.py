@@ -20,7 +20,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
-from minigan.cli import main
+from minigan.studio.cli import main
 
 
 def train_and_sample(seed: int, n: int) -> tuple[np.ndarray, float]:

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 from study import Measured, Study, parser, where_and_when, write
 
-from minigan import data, metrics, plot
+from minigan import data, metrics
 from minigan.check.table import Table
 from minigan.data import Dataset
 from minigan.gan import Minimax
+from minigan.studio import plot
 
 SAMPLES = 2500
 STD = {"ring": 0.01, "grid": 0.05}

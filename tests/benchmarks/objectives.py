@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 from study import Measured, Study, parser, where_and_when, write
 
-from minigan import data, metrics, plot
+from minigan import data, metrics
 from minigan.check.table import Table
 from minigan.data import Dataset
 from minigan.gan import OBJECTIVES, Minimax
-from minigan.runs import Config
+from minigan.studio import plot
+from minigan.studio.runs import Config
 
 # An objective's usual constraint on D, with its weight there.
 USUAL: dict[str, dict[str, dict[str, Any]]] = {

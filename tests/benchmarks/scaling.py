@@ -97,7 +97,7 @@ def main() -> None:
 
 def draw(points, threads: int, path: Path) -> None:
     """Time against FLOPs, both logarithmic, beside a line of equal speed."""
-    from minigan import plot
+    from minigan.studio import plot
 
     figure = plot.new_figure(6, 4.5)
     axes = figure.add_subplot()

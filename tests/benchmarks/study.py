@@ -1,7 +1,7 @@
 """What the studies of this folder share: several methods, several seeds, one table with errors.
 
-Every run is a trial of ``minigan.search``: a process of its own, continued if the study is started
-again, and kept with its error if it fails.
+Every run is a trial of ``minigan.studio.search``: a process of its own, continued if the study is
+started again, and kept with its error if it fails.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import numpy as np
 
 from minigan.data import Dataset
 from minigan.gan import Minimax
-from minigan.runs import Run
 from minigan.saving import write_atomically
-from minigan.search import Result, Trial, run_trials
+from minigan.studio.runs import Run
+from minigan.studio.search import Result, Trial, run_trials
 
 Measured = dict[str, float]
 

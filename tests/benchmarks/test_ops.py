@@ -19,7 +19,7 @@ import pytest
 import minigan as mg
 from minigan.check.table import Table
 from minigan.gan.ema import EMA
-from minigan.profiler import measure_machine
+from minigan.studio.profiler import measure_machine
 
 pytest.importorskip("pytest_benchmark")
 

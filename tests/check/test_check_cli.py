@@ -1,8 +1,8 @@
 import pytest
 
-from minigan import cli
 from minigan.autograd import op
 from minigan.check import library
+from minigan.studio import cli
 
 
 @pytest.fixture

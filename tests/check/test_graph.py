@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minigan as mg
-from minigan import graph as module
+from minigan.studio import graph as module
 from minigan.zoo import dcgan
 
 SVG = "{http://www.w3.org/2000/svg}"

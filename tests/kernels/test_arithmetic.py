@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 import minigan as mg
-from minigan import kernels, random, replay
+from minigan import hooks as replay
+from minigan import random
+from minigan.fast.cuda import kernels
 from minigan.ops import conv, elementwise, linalg, loss
 from minigan.optim import Adam, AdamW
 

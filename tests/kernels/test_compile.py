@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from minigan import kernels
+from minigan.fast.cuda import kernels
 
 FILES = sorted(path.stem for path in Path(kernels.__file__).parent.glob("*.cu"))
 

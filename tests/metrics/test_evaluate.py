@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import minigan as mg
-from minigan import runs
-from minigan.cli import main
+from minigan.studio import runs
+from minigan.studio.cli import main
 
 
 @pytest.fixture(autouse=True)

@@ -44,7 +44,7 @@ CASES = [
         Case(
             f"standardize{dim} with stats",
             lambda x, d=dim, e=eps: standardize(
-                x, d, e, batch_stats(getattr(x, "data", x) if isinstance(x, mg.Tensor) else x, d)
+                x, d, e, batch_stats(getattr(x, "array", x) if isinstance(x, mg.Tensor) else x, d)
             ),
             formula(dim, eps),
             (real(*shape),),

@@ -9,7 +9,8 @@ from numeric import every
 from standin import counts
 
 import minigan as mg
-from minigan import Tensor, kernels, nn
+from minigan import Tensor, nn
+from minigan.fast.cuda import kernels
 from minigan.gan.ema import EMA
 from minigan.optim import Adam, AdamW
 

@@ -34,7 +34,7 @@ def main(model: str, player: str, n: int = 4) -> None:
         found[name, " < ".join(where)] += 1
         return launch(name, *args)
 
-    with standin.installed(), standin.held_to_them("minigan", uploader="minigan.backend"):
+    with standin.installed(), standin.held_to_them("minigan", uploader="minigan.array"):
         mg.set_default_device("cuda")
         game = mg.gan.Minimax(*mg.zoo.build(model, SHAPES[model]))
         real = mg.ones(n, *SHAPES[model])

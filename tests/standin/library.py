@@ -13,7 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from .manners import NAMES, Misuse, check_call, counts, explicit, garbage, launch, rules
+from .manners import (
+    NAMES,
+    Misuse,
+    check_call,
+    counts,
+    explicit,
+    garbage,
+    launch,
+    rules,
+)
 from .ndarray import DEVICE, call, elementwise, ndarray, raw, wrap
 
 _AT = ("add", "subtract", "maximum", "minimum", "bitwise_and", "bitwise_or", "bitwise_xor")

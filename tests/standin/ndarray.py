@@ -9,7 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import manners
-from .manners import NAMES, Misuse, check_call, explicit, forgiven, garbage, hidden, launch
+from .manners import (
+    NAMES,
+    Misuse,
+    check_call,
+    explicit,
+    forgiven,
+    garbage,
+    hidden,
+    launch,
+)
 
 DEVICE = SimpleNamespace(id=0, synchronize=lambda: None)
 VIEWS = {

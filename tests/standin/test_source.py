@@ -71,14 +71,14 @@ def lacks(name):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_array_libraries_are_imported_in_one_place(path):
-    if path.name == "backend.py" or path.parent.name == "book":  # its answers are a reader's
+    if path.name == "array.py" or path.parent.name == "book":  # its answers are a reader's
         return
     found = [
         (line, name)
         for line, name in imports(ast.parse(path.read_text()))
         if name.split(".")[0] in ("numpy", "cupy", "cupyx")
     ]
-    assert not found, f"take np from minigan.backend, and CuPy by module_of(array): {found}"
+    assert not found, f"take np from minigan.array, and CuPy by module_of(array): {found}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(ROOT).as_posix())

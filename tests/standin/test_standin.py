@@ -294,7 +294,7 @@ def library():
     )
     scope = {"__name__": "judged.module"}
     exec(compile(code, "judged", "exec"), scope)
-    with standin.held_to_them("judged", uploader="judged.backend"):
+    with standin.held_to_them("judged", uploader="judged.array"):
         yield SimpleNamespace(**{k: v for k, v in scope.items() if callable(v)})
 
 
@@ -304,7 +304,7 @@ def library():
         (lambda lib, s: lib.exp(np, s.a), Misuse, "NumPy's exp called on the device in judged"),
         (lambda lib, s: lib.wait(s.a), Misuse, "float.* hidden in judged.module"),
         (lambda lib, s: lib.send(s.a, [0]), Misuse, "list is uploaded, hidden in judged.module"),
-        (lambda lib, s: lib.upload(stand_in, s.h), Misuse, "only judged.backend does"),
+        (lambda lib, s: lib.upload(stand_in, s.h), Misuse, "only judged.array does"),
         (lambda lib, s: lib.add(s.a, s.h), TypeError, "Unsupported type"),
         (lambda lib, s: lib.add(s.h, s.a), TypeError, "Unsupported type"),
     ],

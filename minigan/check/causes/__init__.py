@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from ...backend import np
+from ...array import np
 from . import rules, whole
 from .names import CAUSES, FACTOR, FEW, KINKS
 from .point import Array, Hypotheses, Hypothesis, Plant, Point

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ... import ops
+from ...array import np, quiet
 from ...autograd import enable_grad, grad
-from ...backend import np, quiet
 from ...tensor import Tensor
 from .names import ACTIVATION, BATCH_NORM, PLACE, SOFTMAX, TWICE
 from .point import Array, Wrong

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import ops
-from ...backend import module_of, np
+from ...array import module_of, np
 from ...ops.conv import _conv2d, _conv2d_weight, _conv_transpose2d
 from ...ops.linalg import matmul_
 from .names import ACTIVATION, FLIP, PADDING, STRIDE, TRANSPOSED, TWICE

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from ... import autograd
-from ...backend import float64, np, quiet
+from ...array import float64, np, quiet
 from ...random import default_rng
 from ...tensor import Op, Tensor
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from ...backend import module_of
+from ...array import module_of
 from ...tensor import Tensor
 from .known import known
 from .layers import LAYERS

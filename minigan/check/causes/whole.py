@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 
+from ...array import np
 from ...autograd import grad
-from ...backend import np
 from ...tensor import Tensor
 from .names import AXES, BROADCAST, CONSTANT, FACTOR, OTHER, SHAPE, SIGN, TRANSPOSED
 from .point import Array, Hypotheses, Hypothesis, Point, made_by

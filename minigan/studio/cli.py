@@ -14,14 +14,23 @@ from typing import Annotated, Any
 
 import typer
 
-from . import backend, data, metrics, plot, random, zoo
+from .. import data, metrics, random, zoo
+from ..array import (
+    DeviceError,
+    default_device,
+    describe_cuda,
+    np,
+    quiet,
+    set_default_device,
+    to_host,
+)
+from ..fast.mpi import group, started
+from ..gan import OBJECTIVES, PENALTIES, Diverged
+from ..saving import write_atomically
+from ..tensor import Tensor
+from . import plot
 from . import search as search_
-from .backend import np
-from .distributed import group, started
-from .gan import OBJECTIVES, PENALTIES, Diverged
 from .runs import Config, Run
-from .saving import write_atomically
-from .tensor import Tensor
 
 app = typer.Typer(
     help="Understand GANs: train one, look at it, take it apart.",
@@ -132,7 +141,7 @@ def train(
         Path | None, typer.Option(help="continue this run up to --epochs in total")
     ] = None,
 ) -> int:
-    backend.set_default_device(group().local_device(device or backend.default_device()))
+    set_default_device(group().local_device(device or default_device()))
     options: dict[str, Any] = {
         "ranks": group().size if resume is None else None,
         "sync_batch_norm": sync_batch_norm,
@@ -223,7 +232,7 @@ def search(
     out: Annotated[Path, typer.Option(help="the search's folder")] = Path("runs/search"),
     device: Annotated[str | None, typer.Option(help="cpu or cuda  [cpu]")] = None,
 ) -> None:
-    backend.set_default_device(device or backend.default_device())
+    set_default_device(device or default_device())
     plan = search_.Search(search_.read_options(context.args), trials, seeds, seed, score)
     print(search_.table(plan, search_.run(plan, out, jobs)))
     print(f"{out}: trials.csv, trials.png, and a folder for each run")
@@ -257,7 +266,7 @@ def sample(
     if out.suffix == ".png":
         plot.save(source.picture(samples), out)
     else:
-        write_atomically(out, _npz(samples=backend.to_host(samples.array)))
+        write_atomically(out, _npz(samples=to_host(samples.array)))
     print(f"{out}: {n} samples {samples.shape[1:]}")
 
 
@@ -331,7 +340,7 @@ def _print_machine() -> None:
         print(f"{name:14} {version(name)}")
     print(f"{'python':14} {platform.python_version()} on {platform.platform()}")
     print(f"{'data folder':14} {data.cache_folder('')}")
-    for line in backend.describe_cuda():
+    for line in describe_cuda():
         print(f"{'cuda':14} {line}")
 
 
@@ -354,7 +363,7 @@ def check(
     """
     from tqdm import tqdm
 
-    from .check import library
+    from ..check import library
 
     results = tqdm(library.check(order), total=len(library.EXAMPLES), leave=False, disable=None)
     table = library.table(results)
@@ -389,8 +398,8 @@ def bench(
 
     if steps < 0:
         raise ValueError(f"steps must be at least 0, got {steps}")
-    if backend.default_device() != "cpu":
-        raise ValueError(f"bench times the CPU, but the device is {backend.default_device()}")
+    if default_device() != "cpu":
+        raise ValueError(f"bench times the CPU, but the device is {default_device()}")
     config = Config.of(data="mnist", model=model, batch_size=batch_size, threads=threads)
     game = config.game(_shape(data_shape))
     real = random.uniform((batch_size, *_shape(data_shape))) * 2 - 1
@@ -399,7 +408,7 @@ def bench(
         game.step_discriminator(Tensor(real))
         game.step_generator(batch_size)
 
-    with threadpool_limits(config.threads or None, user_api="blas"), backend.quiet():
+    with threadpool_limits(config.threads or None, user_api="blas"), quiet():
         print(f"{config.model}, batches of {batch_size} x {data_shape}")
         print(profiler.bench(step, steps))
 
@@ -441,7 +450,7 @@ def _run(args: list[str]) -> int:
         return _say("interrupted", 130)
     except Diverged as error:
         return _say(str(error), 1)
-    except (ValueError, OSError, ImportError, backend.DeviceError) as error:
+    except (ValueError, OSError, ImportError, DeviceError) as error:
         return _say(_one_line(error), 2)
     except Exception as error:
         if hasattr(error, "format_message"):  # a usage error: unknown option, missing argument

@@ -15,8 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import backend
-from .backend import Array, float64, np
+from .array import Array, float64, module_of, np, scalars, send
 
 ROOM = 512  # numbers of eight bytes that a recorded step may ask for
 
@@ -35,7 +34,7 @@ class Recording:
     """
 
     def __init__(self, like: Array) -> None:
-        self.words = backend.module_of(like).zeros(ROOM, np.uint64)
+        self.words = module_of(like).zeros(ROOM, np.uint64)
         self._host = np.zeros(ROOM, np.uint64)
         self._tasks: list[tuple[Callable[[], Any], Any]] = []
         self._used = 0
@@ -56,7 +55,7 @@ class Recording:
             if home.size:
                 home[...] = result
         if self._used:
-            backend.send(self._host, self.words)
+            send(self._host, self.words)
 
 
 _recording: Recording | None = None
@@ -107,8 +106,8 @@ def read(arrays: Sequence[Array], finish: Callable[[list[float]], Any]) -> Any:
     In a recorded step, which computes nothing yet, a :class:`Later` to be returned instead.
     """
     if _recording is None:
-        return finish(backend.scalars(*arrays))
-    return Later(backend.module_of(arrays[0]).stack(arrays), finish)
+        return finish(scalars(*arrays))
+    return Later(module_of(arrays[0]).stack(arrays), finish)
 
 
 def not_in_graph(what: str) -> None:

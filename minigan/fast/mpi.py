@@ -19,8 +19,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from . import backend
-from .backend import Array, np
+from ..array import Array, module_of, nccl, np
 
 # What launchers tell their processes of how many there are: MPICH and Intel MPI, Open MPI, MVAPICH.
 SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
@@ -75,7 +74,7 @@ class _MPIGroup(Group):
 
     @functools.cached_property
     def _nccl(self) -> Any:
-        return backend.nccl(self.size, self.rank)
+        return nccl(self.size, self.rank)
 
     def mean(self, arrays: Iterable[Array]) -> None:
         for array in arrays:
@@ -83,7 +82,7 @@ class _MPIGroup(Group):
             array /= self.size
 
     def sum(self, array: Array) -> Array:
-        xp = backend.module_of(array)
+        xp = module_of(array)
         array = array if array.flags.c_contiguous else array.copy(order="C")
         total = xp.empty_like(array)
         if xp is np:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from .. import random
-from ..backend import np
-from ..names import find_name
+from ... import random
+from ...array import np
+from ...names import find_name
 from ..runs import Config
 from .scores import SCORES
 
@@ -81,8 +81,8 @@ def _option(name: str) -> str:
 def parse(option: str, text: str) -> list[Any] | Range:
     """What an option may be: ``"1e-4,1e-3"``, ``"log:1e-5:1e-2"`` or ``"uniform:0:0.9"``.
 
-    Values have the type of the option in :class:`~minigan.runs.Config`. Of an option that is a
-    list, such as penalties, ``+`` joins the entries and ``none`` is the empty one.
+    Values have the type of the option in :class:`~minigan.studio.runs.Config`. Of an option that is
+    a list, such as penalties, ``+`` joins the entries and ``none`` is the empty one.
 
     Raises
     ------

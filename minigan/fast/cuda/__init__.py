@@ -15,10 +15,12 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from . import backend, kernels, replay
-from .backend import cuda_is_available as is_available
-from .replay import CaptureError
-from .tensor import Tensor
+from ... import hooks as replay
+from ...array import _load_cupy, module_of
+from ...array import cuda_is_available as is_available
+from ...hooks import CaptureError
+from ...tensor import Tensor
+from . import kernels
 
 __all__ = ["CaptureError", "allow_tf32", "graph", "is_available", "synchronize"]
 
@@ -27,7 +29,7 @@ WARM_UP = 2  # calls before recording: they compile kernels and make the arrays 
 
 def synchronize() -> None:
     """Wait until the GPU has done all that it was given; needed before reading a clock."""
-    backend._load_cupy().cuda.Device().synchronize()
+    _load_cupy().cuda.Device().synchronize()
 
 
 def allow_tf32() -> None:
@@ -100,7 +102,7 @@ class _Graph:
 
     def __init__(self, function: Callable[..., Any], inputs: tuple[Any, ...]) -> None:
         like = next(x.array for x in inputs if isinstance(x, Tensor))
-        self.xp = xp = backend.module_of(like)
+        self.xp = xp = module_of(like)
         self.inputs = [
             Tensor(xp.empty_like(x.array)) if isinstance(x, Tensor) else x for x in inputs
         ]

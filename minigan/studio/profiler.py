@@ -25,11 +25,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import autograd, backend, ops
-from .backend import Array, module_of, np
-from .check.table import Table
-from .optim import Optimizer
-from .tensor import Op, Tensor
+from .. import autograd, ops
+from ..array import Array, is_array, module_of, np
+from ..check.table import Table
+from ..optim import Optimizer
+from ..tensor import Op, Tensor
 
 OPTIMISER, REST, ITSELF = "optimiser", "walk and Python", "(the profiler)"
 
@@ -166,7 +166,7 @@ def _bytes(result: Any, operands: Sequence[Any], picks: bool = False) -> int:
     """
     xp = module_of(result)
     result = xp.asarray(result)
-    arrays = {id(a): a for a in operands if backend.is_array(a)}.values()
+    arrays = {id(a): a for a in operands if is_array(a)}.values()
     if any(xp.may_share_memory(result, a) for a in arrays):
         return 0
     return _size(result) + (_size(result) if picks else sum(map(_size, arrays)))
@@ -274,7 +274,7 @@ _WORK_OUTSIDE_OF_OPS: list[tuple[Any, str, str]] = [
 
 def _timed_plain(function: Any, count: Count, clock: _Clock) -> Any:
     def tally(arguments: Sequence[Any], settings: dict[str, Any], result: Any) -> None:
-        if backend.is_array(arguments[0]):
+        if is_array(arguments[0]):
             count.bytes += _size(arguments[0])  # it reads that
 
     return clock.timed(function, count, tally)

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import backend, plot
+from ...array import default_device
+from ...saving import write_atomically
+from .. import plot
 from ..runs import Config, Run
-from ..saving import write_atomically
 from .results import Result, figure, line, to_csv
 from .scores import SCORES
 from .settings import Search, Trial
@@ -126,8 +127,8 @@ def _processes(
     trials: Sequence[Trial], folder: Path, jobs: int, score: str | None
 ) -> Iterator[tuple[Trial, subprocess.Popen, Any]]:
     """Start each trial's process, ``jobs`` at a time, and yield it when it has ended."""
-    program = "import sys; from minigan.search import trials; trials.play(sys.argv[1])"
-    environment = os.environ | _ONE_THREAD | {"MINIGAN_DEVICE": backend.default_device()}
+    program = "import sys; from minigan.studio.search import trials; trials.play(sys.argv[1])"
+    environment = os.environ | _ONE_THREAD | {"MINIGAN_DEVICE": default_device()}
     waiting = list(trials)
     running: dict[subprocess.Popen, tuple[Trial, Any]] = {}
     try:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .. import metrics
-from ..backend import np, to_host
-from ..data import Dataset
-from ..gan import Minimax
-from ..random import default_rng
+from ... import metrics
+from ...array import np, to_host
+from ...data import Dataset
+from ...gan import Minimax
+from ...random import default_rng
 
 SAMPLES = 5000  # of G, and as many real ones, if there are so many
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..backend import np
-from ..check.table import Table
+from ...array import np
+from ...check.table import Table
 from .scores import SCORES
 from .settings import Range, Search, Trial, as_text
 

@@ -9,17 +9,17 @@ import math
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from .autograd import no_grad
-from .backend import asarray, np, to_host
+from ..array import asarray, np, to_host
+from ..autograd import no_grad
+from ..gan import History, oracles
+from ..nn import Module
+from ..nn.utils import evaluating
+from ..ops import sigmoid
+from ..saving import write_atomically
+from ..tensor import Tensor
 from .film import player as player
 from .film import png
-from .gan import History, oracles
 from .graph import graph as graph
-from .nn import Module
-from .nn.utils import evaluating
-from .ops import sigmoid
-from .saving import write_atomically
-from .tensor import Tensor
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

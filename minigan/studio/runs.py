@@ -18,18 +18,19 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from . import data as datasets
-from . import plot, random, zoo
-from .distributed import group
-from .gan import Callback, Checkpoints, Diagnosis, History, Minimax, Progress, Samples
-from .gan.objectives import OBJECTIVES
-from .gan.penalties import penalty
-from .names import find_name
-from .nn import SyncBatchNorm
-from .optim import Optimizer
-from .optim.lr_scheduler import LambdaLR
-from .saving import load_tree, write_atomically
-from .tensor import Tensor
+from .. import data as datasets
+from .. import random, zoo
+from ..fast.mpi import group
+from ..gan import Callback, Checkpoints, Diagnosis, History, Minimax, Progress, Samples
+from ..gan.objectives import OBJECTIVES
+from ..gan.penalties import penalty
+from ..names import find_name
+from ..nn import SyncBatchNorm
+from ..optim import Optimizer
+from ..optim.lr_scheduler import LambdaLR
+from ..saving import load_tree, write_atomically
+from ..tensor import Tensor
+from . import plot
 
 STEPS_PER_CHECKPOINT = 500  # at most that many steps are lost when a run is killed
 

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import replay
-from ..backend import Array, array_types, module_of, np
+from ... import hooks as replay
+from ...array import Array, array_types, module_of, np
 
 THREADS = 256  # of a block
 TILE = 32  # rows and columns of a product that a block makes

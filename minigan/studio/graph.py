@@ -9,10 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import autograd
-from .check.explain import brief, name_tensors
-from .saving import write_atomically
-from .tensor import Tensor
+from .. import autograd
+from ..check.explain import brief, name_tensors
+from ..saving import write_atomically
+from ..tensor import Tensor
 
 WIDTH, HEIGHT, GAP_X, GAP_Y = 170, 62, 22, 44
 _LEAF, _RESULT, _FIXED = "#e3eefb", "#fff3df", "#f1f1f1"
