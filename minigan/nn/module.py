@@ -258,7 +258,6 @@ class Module:
             if data is not t.array:
                 t.array = data
                 t.grad = None if t.grad is None else Tensor(move(t.grad.array))
-                t.grad_home = None  # the optimiser's buffer is of the old dtype or device
         return self
 
     def float(self) -> Module:
