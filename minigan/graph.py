@@ -39,7 +39,6 @@ def op(
     *rules: Callable[..., Any] | None,
     latex: str,
     prepare: Callable[..., Any] | None = None,
-    name: str = "",
     **about: Any,
 ) -> Callable[[Callable[..., Array]], Callable[..., Any]]:
     """Make a function of arrays differentiable by giving one gradient rule per input.
@@ -54,8 +53,6 @@ def op(
         The rules as a formula, with a bar for "gradient with respect to".
     prepare : callable, optional
         Takes what the public function takes, checks it, and gives the inputs and the settings.
-    name : str, optional
-        What the graph calls the function, if not by its own name.
     about : fields of :class:`~minigan.tensor.Op`
         What else is known of the function: ``infix="+"``, ``view=True`` …
 
@@ -64,7 +61,7 @@ def op(
     """
 
     def decorate(forward: Callable[..., Array]) -> Callable[..., Any]:
-        record = Op(name or forward.__name__.strip("_"), forward, rules, latex, **about)
+        record = Op(forward.__name__.strip("_"), forward, rules, latex, **about)
         DEFINITIONS.append(record)
 
         def function(*inputs: Any, **settings: Any) -> Any:

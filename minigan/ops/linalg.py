@@ -11,13 +11,12 @@ from .shape import reshape, squeeze, transpose, unsqueeze
 
 
 @op(
-    lambda g, y, a, b: product(g, transpose(b, -1, -2)),
-    lambda g, y, a, b: product(transpose(a, -1, -2), g),
+    lambda g, y, a, b: _matmul(g, transpose(b, -1, -2)),
+    lambda g, y, a, b: _matmul(transpose(a, -1, -2), g),
     latex=r"\bar a = \bar y\, b^\top, \quad \bar b = a^\top \bar y",
-    name="matmul",
     infix="@",
 )
-def product(a: Array, b: Array) -> Array:
+def _matmul(a: Array, b: Array) -> Array:
     """The product of matrices in the last two axes."""
     return a @ b
 
@@ -36,19 +35,18 @@ def matmul(a: Array, b: Array) -> Array:
         return squeeze(matmul(a, unsqueeze(b, 1)), -1)
     if a.ndim > 2 and b.ndim == 2:  # one product instead of many that share b
         rows = reshape(a, math.prod(a.shape[:-1]), a.shape[-1])
-        return reshape(product(rows, b), *a.shape[:-1], b.shape[-1])
-    return product(a, b)
+        return reshape(_matmul(rows, b), *a.shape[:-1], b.shape[-1])
+    return _matmul(a, b)
 
 
 @op(
-    lambda g, y, x, w, b=None: product(g, w),
-    lambda g, y, x, w, b=None: product(transpose(g, 0, 1), x),
+    lambda g, y, x, w, b=None: _matmul(g, w),
+    lambda g, y, x, w, b=None: _matmul(transpose(g, 0, 1), x),
     lambda g, y, x, w, b: sum(g, 0),
     latex=r"\bar x = \bar y\, W, \quad \bar W = \bar y^\top x, \quad"
     r" \bar b = \textstyle\sum_n \bar y_n",
-    name="linear",
 )
-def affine(x: Array, w: Array, b: Array | None = None) -> Array:
+def _linear(x: Array, w: Array, b: Array | None = None) -> Array:
     """x Wᵀ + b for x of shape (N, in), W (out, in), b (out,)."""
     return x @ w.T if b is None else x @ w.T + b
 
@@ -56,7 +54,7 @@ def affine(x: Array, w: Array, b: Array | None = None) -> Array:
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """x Wᵀ + b along the last axis: (*, in) → (*, out), with W (out, in) and b (out,)."""
     rows = x if x.ndim == 2 else reshape(x, math.prod(x.shape[:-1]), x.shape[-1])
-    y = affine(rows, weight) if bias is None else affine(rows, weight, bias)
+    y = _linear(rows, weight) if bias is None else _linear(rows, weight, bias)
     return y if x.ndim == 2 else reshape(y, *x.shape[:-1], weight.shape[0])
 
 

@@ -186,6 +186,11 @@ class Optimizer:
             if name not in state:
                 if self.starts_at_zero:
                     state[name] = module_of(p.array).zeros_like(p.array)
+            elif state[name].shape != p.shape:
+                raise ValueError(
+                    f"a parameter of shape {state[name].shape} now has shape {p.shape}: "
+                    "make a new optimizer"
+                )
             elif state[name].dtype != p.dtype or device_of(state[name]) != p.device:
                 state[name] = asarray(state[name], p.dtype, p.device)  # as the parameter is now
         return state

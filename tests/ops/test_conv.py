@@ -10,6 +10,7 @@ from numeric import Case, Contract, every
 
 import minigan as mg
 from minigan import ops
+from minigan.fast.numpy import conv as fast
 from minigan.ops import conv
 from minigan.ops.conv import conv2d_weight, fold
 
@@ -309,7 +310,7 @@ def test_gathering_is_spreading(drawn):
     settings["groups"] = 1
     np.testing.assert_allclose(
         conv._conv_transpose2d(x, w, b, size=whole, **settings),
-        conv._spread(x, w, b, whole, *(settings[k] for k in SETTINGS)),
+        conv._conv_transpose2d.op.definition(x, w, b, size=whole, **settings),
         rtol=1e-12,
         atol=1e-12,
     )
@@ -329,9 +330,9 @@ def test_blocks_of_pictures(monkeypatch, pictures):
         )
 
     whole = results()
-    monkeypatch.setattr(conv, "CACHE", pictures * 3 * 3 * 3 * 16 * 8)
+    monkeypatch.setattr(fast, "CACHE", pictures * 3 * 3 * 3 * 16 * 8)
     windows = conv.windows_of(conv.padded(x, (1, 1), (1, 1)), (4, 4), (2, 2), (1, 1))
-    assert [len(x[block]) for block in conv._blocks(windows)] == [pictures] * (5 // pictures) + (
+    assert [len(x[block]) for block in fast._blocks(windows)] == [pictures] * (5 // pictures) + (
         [1] if pictures == 2 else []
     )
     for a, b in zip(results(), whole, strict=True):

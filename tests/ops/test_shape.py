@@ -102,6 +102,7 @@ ONE = [  # name, function, formula, shape of the input
             ("circular", lambda x: np.pad(x, ((0, 1), (2, 1)), "wrap")),
         ]
     ),
+    ("cast", lambda x: cast(x, dtype="float64"), lambda x: x, (2, 3)),
     ("sum_to", lambda x: sum_to(x, shape=(3, 1)), lambda x: x.sum((0, 2))[:, None], (2, 3, 4)),
 ]
 

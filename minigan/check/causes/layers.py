@@ -7,7 +7,7 @@ from typing import Any
 from ... import ops
 from ...array import module_of, np
 from ...ops.conv import _conv_transpose2d, conv2d, conv2d_weight
-from ...ops.linalg import product
+from ...ops.linalg import _matmul
 from .names import ACTIVATION, FLIP, PADDING, STRIDE, TRANSPOSED, TWICE
 from .point import Array, Wrong
 
@@ -106,15 +106,15 @@ LAYERS: dict[tuple[str, int], list[Wrong]] = {
     ],
     ("linear", 0): [
         (TRANSPOSED, "W is transposed where it should not be: the gradient of x is g W.",
-            lambda g, y, x, w, *b: product(g, w.T)),
+            lambda g, y, x, w, *b: _matmul(g, w.T)),
     ],
     ("matmul", 0): [
         (TRANSPOSED, "b is not transposed: the gradient of a in a b is g bᵀ.",
-            lambda g, y, a, b: product(g, b)),
+            lambda g, y, a, b: _matmul(g, b)),
     ],
     ("matmul", 1): [
         (TRANSPOSED, "a is not transposed: the gradient of b in a b is aᵀ g.",
-            lambda g, y, a, b: product(a, g)),
+            lambda g, y, a, b: _matmul(a, g)),
     ],
     ("bce_with_logits", 0): [
         (TWICE, "The derivative of σ is multiplied in once too often: on logits, σ(x) - t already"

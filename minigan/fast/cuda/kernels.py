@@ -66,7 +66,7 @@ def _each(file: str, name: str, like: Array, n: int, *args: Any) -> None:
     _start(file, name, like, (-(-n // THREADS),), (THREADS,), args)
 
 
-def _contiguous(x: Array) -> Array:
+def contiguous(x: Array) -> Array:
     # not ascontiguousarray, which gives an array without axes one
     return x if x.flags.c_contiguous else x.copy(order="C")
 
@@ -88,9 +88,9 @@ def _longs(*values: int) -> list[Any]:
 
 def activation(x: Array, kind: Any, slope: float = 0.0, bias: Array | None = None) -> Array:
     """f(x + bias) in one pass; ``bias`` (C,) belongs to the last axis."""
-    x = _contiguous(x)
+    x = contiguous(x)
     y, c = _new(x, x.shape), x.shape[-1] if x.ndim else 1
-    with_bias = NULL if bias is None else _contiguous(bias)
+    with_bias = NULL if bias is None else contiguous(bias)
     args = (y, x, with_bias, *_longs(x.size), *_ints(c), kind, np.float64(slope))
     _each("elementwise", "bias_activation", x, x.size, *args)
     return y
@@ -98,7 +98,7 @@ def activation(x: Array, kind: Any, slope: float = 0.0, bias: Array | None = Non
 
 def activation_backward(g: Array, at: Array, kind: Any, slope: float = 0.0) -> Array:
     """g f'(x) in one pass; ``at`` is x for LEAKY_RELU, else y."""
-    g, at = _contiguous(g), _contiguous(at)
+    g, at = contiguous(g), contiguous(at)
     gx = _new(g, g.shape)
     args = (gx, g, at, *_longs(g.size), kind, np.float64(slope))
     _each("elementwise", "activation_backward", g, g.size, *args)
@@ -107,7 +107,7 @@ def activation_backward(g: Array, at: Array, kind: Any, slope: float = 0.0) -> A
 
 def bce_with_logits(x: Array, t: Array) -> Array:
     """softplus(x) - t x for x and t of one shape."""
-    x, t = _contiguous(x), _contiguous(t)
+    x, t = contiguous(x), contiguous(t)
     y = _new(x, x.shape)
     _each("elementwise", "bce_with_logits", x, x.size, y, x, t, *_longs(x.size))
     return y
@@ -115,7 +115,7 @@ def bce_with_logits(x: Array, t: Array) -> Array:
 
 def bce_with_logits_backward(g: Array, x: Array, t: Array) -> Array:
     """g (σ(x) - t) for g, x and t of one shape."""
-    g, x, t = map(_contiguous, (g, x, t))
+    g, x, t = map(contiguous, (g, x, t))
     gx = _new(x, x.shape)
     _each("elementwise", "bce_with_logits_backward", x, x.size, gx, g, x, t, *_longs(x.size))
     return gx
@@ -132,7 +132,7 @@ def _channels(x: Array) -> tuple[Array, list[Any], list[Any]]:
         rest[:-1], x.strides[2:-1], rest[1:], x.strides[3:], strict=True
     ):
         if size > 1 and stride != inner * step:
-            x = _contiguous(x)
+            x = contiguous(x)
             break
     each = x.dtype.itemsize
     step = x.strides[-1] // each if rest else 1
@@ -153,7 +153,7 @@ def batch_norm(x: Array, stats: tuple[Array, Array], w: Array, b: Array, eps: fl
     """(x - mean) / √(variance + eps) · w + b."""
     x, sizes, strides = _channels(x)
     y = _new(x, x.shape)
-    args = (x, *map(_contiguous, (*stats, w, b)), y, np.float64(eps), *sizes, *strides)
+    args = (x, *map(contiguous, (*stats, w, b)), y, np.float64(eps), *sizes, *strides)
     _each("norm", "batch_norm", x, x.size, *args)
     return y
 
@@ -162,8 +162,8 @@ def batch_norm_backward(
     g: Array, x: Array, stats: tuple[Array, Array], w: Array, eps: float, wanted: bool
 ) -> tuple[Array | None, Array, Array]:
     """The gradients of x (None if not ``wanted``), w and b."""
-    g, (x, sizes, strides) = _contiguous(g), _channels(x)
-    stats, w = tuple(map(_contiguous, stats)), _contiguous(w)
+    g, (x, sizes, strides) = contiguous(g), _channels(x)
+    stats, w = tuple(map(contiguous, stats)), contiguous(w)
     gw, gb, common = _new(w, w.shape), _new(w, w.shape), (np.float64(eps), *sizes, *strides)
     _start("norm", "batch_norm_sums", x, (w.size,), (THREADS,), (g, x, *stats, gw, gb, *common))
     gx = None
@@ -203,8 +203,8 @@ def fold(
 
     ``spread`` is (groups, N·oh·ow, C/groups·kh·kw).
     """
-    spread, y = _contiguous(spread), _new(spread, shape)
-    with_bias = NULL if bias is None else _contiguous(bias)
+    spread, y = contiguous(spread), _new(spread, shape)
+    with_bias = NULL if bias is None else contiguous(bias)
     numbers = _ints(*shape, *size, *kernel, *stride, *padding, *dilation, groups)
     _each("conv", "fold", y, y.size, y, spread, with_bias, *numbers)
     return y
@@ -261,7 +261,7 @@ def adam(
 def blend(average: Array, now: Array, rates: Any) -> None:
     """average ← keep · average + follow · now, in place."""
     values, renewed = _renewed(rates, 2)
-    args = (average, _contiguous(now), *_longs(average.size), *values, renewed)
+    args = (average, contiguous(now), *_longs(average.size), *values, renewed)
     _each("optim", "blend", average, average.size, *args)
 
 

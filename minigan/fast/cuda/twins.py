@@ -29,13 +29,13 @@ def _product(a: Array, b: Array) -> Array:
     return kernels.product(a, b) if recording() else a @ b
 
 
-@twin(linalg.product, "cuda")
+@twin(linalg._matmul, "cuda")
 def product_(a: Array, b: Array) -> Any:
     """In a captured step."""
     return kernels.product(a, b) if recording() else NotImplemented
 
 
-@twin(linalg.affine, "cuda")
+@twin(linalg._linear, "cuda")
 def affine_(x: Array, w: Array, b: Array | None = None) -> Array:
     """The bias in one pass."""
     y = _product(x, w.T)
@@ -196,9 +196,7 @@ def fold_(
 @twin(update)
 def update_(optimizer: Optimizer, group: dict[str, Any], params: list[Tensor]) -> Any:
     """Adam and AdamW in one launch a parameter."""
-    if optimizer.rule not in (Adam.rule, AdamW.rule) or not all(
-        accepts(p.array) and p.array.flags.c_contiguous for p in params
-    ):
+    if optimizer.rule not in (Adam.rule, AdamW.rule) or not all(accepts(p.array) for p in params):
         return NotImplemented
     (beta1, beta2), decay = group["betas"], group["weight_decay"]
 
@@ -217,8 +215,11 @@ def update_(optimizer: Optimizer, group: dict[str, Any], params: list[Tensor]) -
         for p, state in zip(some, states, strict=True):
             averages = [state[name] for name in optimizer._averages(group)]
             signs = optimizer.rule is AdamW.rule, group["maximize"]
-            g = p.grad.array  # type: ignore[union-attr]
-            kernels.adam(p.array, g, averages, group["betas"], group["eps"], decay, *signs, now)
+            g = kernels.contiguous(p.grad.array)  # type: ignore[union-attr]
+            home = kernels.contiguous(p.array)
+            kernels.adam(home, g, averages, group["betas"], group["eps"], decay, *signs, now)
+            if home is not p.array:
+                p.array[...] = home
     return None
 
 

@@ -7,8 +7,8 @@ from ...ops import linalg
 from ...seam import twin
 
 
-@twin(linalg.affine, "cpu")
-def affine_(x: Array, w: Array, b: Array | None = None) -> Array:
+@twin(linalg._linear, "cpu")
+def linear_(x: Array, w: Array, b: Array | None = None) -> Array:
     """Without a second array for the sum."""
     y = x @ w.T
     if b is not None:

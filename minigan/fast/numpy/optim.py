@@ -13,7 +13,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ...array import Array, is_array, np
+from ...array import Array, np
 from ...optim import SGD, Adam, AdamW, Optimizer, RMSprop
 from ...optim.optimizer import rates_of, update
 from ...seam import twin
@@ -45,49 +45,46 @@ class _Together:
         return flat
 
 
-_together: WeakKeyDictionary[Optimizer, dict[tuple[int, ...], _Together]] = WeakKeyDictionary()
+_together: WeakKeyDictionary[Optimizer, dict[Any, _Together]] = WeakKeyDictionary()
 
 
 @twin(update)
 def update_(optimizer: Optimizer, group: dict[str, Any], params: list[Tensor]) -> Any:
     """Large parameters one by one, small ones together; for the library's own rules alone."""
     formula = _IN_PLACE.get(optimizer.rule)
-    if formula is None or not all(
-        type(p.array) is np.ndarray and p.array.flags.c_contiguous for p in params
-    ):
+    on_host = all(type(p.array) is np.ndarray for p in params)
+    if formula is None or not on_host or len(set(params)) < len(params):
         return NotImplemented
-    small: dict[Any, list[Tensor]] = {}
     names = optimizer._averages(group)
+    together: dict[Any, list[Tensor]] = {}
     for p in params:
         state = optimizer.state_of(p, group)
-        if p.array.size <= SMALL and names == tuple(n for n in names if n in state):
-            small.setdefault((p.dtype, state.get("step")), []).append(p)
+        if not all(name in state for name in names):
+            _first_step(optimizer, group, p, state)
+        elif p.array.size <= SMALL:
+            together.setdefault((p.dtype, state.get("step")), []).append(p)
         else:
-            begun = names == tuple(n for n in names if n in state)
-            if not begun:
-                _first(optimizer, group, p, state)
-                continue
-            averages = [state[name].reshape(-1) for name in names]
-            arrays = p.array.reshape(-1), p.grad.array.reshape(-1)  # type: ignore[union-attr]
-            _blocks(formula, rates_of(group, state), *arrays, averages)
-    for alike in small.values():
+            arrays = [p.array, p.grad.array, *(state[name] for name in names)]  # type: ignore[union-attr]
+            _in_place(formula, rates_of(group, state), arrays)
+    for alike in together.values():
         _gathered(optimizer, group, formula, alike, names)
     return None
 
 
-def _first(optimizer: Optimizer, group: Any, p: Tensor, state: dict[str, Any]) -> None:
-    """The first step of a rule whose averages do not start at zero: by its definition."""
+def _first_step(optimizer: Optimizer, group: Any, p: Tensor, state: dict[str, Any]) -> None:
+    """Of a rule whose averages begin with the first gradient: by its definition."""
     new = dict(state)
-    rates = rates_of(group, state)
-    p.array[...] = optimizer.rule(p.array, p.grad.array, new, rates)  # type: ignore[union-attr]
-    state.update({k: np.array(v) if is_array(v) else v for k, v in new.items() if k != "step"})
+    g = p.grad.array  # type: ignore[union-attr]
+    p.array[...] = optimizer.rule(p.array, g, new, rates_of(group, state))
+    for name in optimizer._averages(group):
+        state[name] = np.array(new[name], p.dtype)
 
 
 def _gathered(
     optimizer: Optimizer, group: Any, formula: Any, params: list[Tensor], names: Sequence[str]
 ) -> None:
     known = _together.setdefault(optimizer, {})
-    key = tuple(map(id, params))
+    key = (params[0].dtype, *map(id, params))
     if key not in known:
         known[key] = _Together(params)
     together, states = known[key], [optimizer.state[p] for p in params]
@@ -98,17 +95,22 @@ def _gathered(
     for state in states[1:]:
         if "step" in state:
             state["step"] = rates.t
-    _blocks(formula, rates, flat, grads, averages)
+    _in_place(formula, rates, [flat, grads, *averages])
     for p, (a, b) in zip(params, pairwise(together.bounds), strict=True):
         p.array[...] = flat[a:b].reshape(p.shape)
 
 
-def _blocks(formula: Any, rates: Any, p: Array, g: Array, averages: Sequence[Array]) -> None:
-    a, b = np.empty((2, min(p.size, BLOCK)), p.dtype)
-    for start in range(0, p.size, BLOCK):
-        block = slice(start, start + BLOCK)
-        n = len(p[block])
-        formula(rates, p[block], g[block], [x[block] for x in averages], a[:n], b[:n])
+def _in_place(formula: Any, rates: Any, arrays: Sequence[Array]) -> None:
+    """The formula on a parameter, its gradient and averages: in blocks, if they lie in a row."""
+    if all(a.flags.c_contiguous for a in arrays):
+        arrays = [a.reshape(-1) for a in arrays]
+        blocks = [slice(i, i + BLOCK) for i in range(0, arrays[0].size, BLOCK)]
+    else:
+        blocks = [slice(None)]
+    scratch = np.empty((2, *arrays[0][blocks[0]].shape), arrays[0].dtype) if blocks else None
+    for block in blocks:
+        p, g, *averages = [a[block] for a in arrays]
+        formula(rates, p, g, averages, *scratch[:, : len(p)])  # type: ignore[index]
 
 
 # ------------------------------------------------- the rules in place; a and b are scratch space
@@ -122,8 +124,7 @@ def _adam(
         p *= 1 - rates.lr * decay
         decay = 0
     g = _direction(p, g, rates.maximize, decay, a, b)
-    m *= beta1
-    m += np.multiply(g, 1 - beta1, out=b)
+    _lerp(m, g, 1 - beta1, b)
     v *= beta2
     np.multiply(g, 1 - beta2, out=b)
     b *= g
@@ -151,20 +152,20 @@ def _rmsprop(rates: Any, p: Array, g: Array, averages: Sequence[Array], a: Array
     v += b
     if rates.centered:
         m = others[-1]
-        m *= rates.alpha
-        m += np.multiply(g, 1 - rates.alpha, out=b)
+        _lerp(m, g, 1 - rates.alpha, b)
         np.subtract(v, np.multiply(m, m, out=b), out=b)
         root = np.sqrt(b, out=b)
     else:
         root = np.sqrt(v, out=b)
     root += rates.eps
-    change = np.divide(g, root, out=a)
     if rates.momentum:
         momentum = others[0]
         momentum *= rates.momentum
-        momentum += change
-        change = momentum
-    p -= np.multiply(change, rates.lr, out=b)
+        momentum += np.divide(g, root, out=b)
+        p += np.multiply(momentum, -rates.lr, out=b)
+    else:
+        np.multiply(g, -rates.lr, out=a)
+        p += np.divide(a, root, out=a)
 
 
 def _sgd(rates: Any, p: Array, g: Array, averages: Sequence[Array], a: Array, b: Array) -> None:
@@ -178,7 +179,18 @@ def _sgd(rates: Any, p: Array, g: Array, averages: Sequence[Array], a: Array, b:
             if (rates.nesterov)
             else momentum
         )
-    p -= np.multiply(g, rates.lr, out=b)
+    p += np.multiply(g, -rates.lr, out=b)
+
+
+def _lerp(average: Array, g: Array, weight: float, a: Array) -> None:
+    """average + weight · (g - average) in place, from the nearer end, as PyTorch's ``lerp_``."""
+    np.subtract(g, average, out=a)
+    if weight < 0.5:
+        a *= weight
+        average += a
+    else:
+        a *= 1 - weight
+        np.subtract(g, a, out=average)
 
 
 def _direction(p: Array, g: Array, maximize: bool, decay: float, a: Array, b: Array) -> Array:
