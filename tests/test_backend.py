@@ -13,6 +13,7 @@ import pytest
 import minigan as mg
 from minigan import DeviceError
 from minigan import array as backend
+from minigan.fast.cuda.device import describe_cuda
 
 # ------------------------------------------------------------------------------------------ arrays
 
@@ -54,16 +55,6 @@ def test_arrays_are_not_copied():
 def test_what_is_no_number_is_refused(data):
     with pytest.raises(TypeError, match="expected numbers"):
         backend.asarray(data)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("shape", [(), (0,), (2, 3)])
-def test_erf(dtype, shape, rng):
-    x = rng.uniform(-4, 4, shape).astype(dtype)
-    y = backend.erf(x)
-    assert np.shape(y) == shape and y.dtype == dtype
-    expected = [math.erf(v) for v in x.ravel()]
-    np.testing.assert_allclose(np.ravel(y), expected, rtol=np.finfo(dtype).eps)
 
 
 def test_quiet_silences_numpy():
@@ -167,7 +158,7 @@ def test_cuda_with_all_it_needs(cupy_is):
     assert backend.module_of(FakeArray()) is cupy
     mg.set_default_device("cuda:1")
     assert backend.default_device() == "cuda:1" and cupy.used == [1]
-    assert backend.describe_cuda() == [
+    assert describe_cuda() == [
         "CuPy 14, driver CUDA 12.4", "cuda:0 H0, 3 MiB", "cuda:1 H1, 3 MiB"
     ]  # fmt: skip
     with pytest.raises(DeviceError, match=r"no device 'cuda:2'.* has 2 GPU"):

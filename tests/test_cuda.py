@@ -21,10 +21,10 @@ from minigan.optim.lr_scheduler import StepLR
 @pytest.fixture(autouse=True)
 def same_products(device, monkeypatch):
     """Products in plain steps are those of recorded ones, so that both agree bit for bit."""
-    monkeypatch.setattr(kernels, "product", kernels.own_product)
+    monkeypatch.setattr(kernels, "product", kernels.product)
     for module in ("linalg", "conv", "rnn"):
         monkeypatch.setattr(importlib.import_module(f"minigan.ops.{module}"), "product",
-                            kernels.own_product)  # fmt: skip
+                            kernels.product)  # fmt: skip
     started = SimpleNamespace(graphs=0)
     replayed = cuda._Graph.__call__
 

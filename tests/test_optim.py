@@ -637,7 +637,7 @@ def test_a_parameter_that_changed_its_shape_is_refused():
     opt = Adam(params)
     gradients(params, 0)
     opt.step()
-    params[4].data = np.zeros((5, 1))
+    params[4].data = mg.Tensor(np.zeros((5, 1)))
     gradients(params, 1)
     with pytest.raises(ValueError, match=r"shape \(5,\) now has shape \(5, 1\)"):
         opt.step()

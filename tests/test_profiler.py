@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 import minigan as mg
-from minigan import autograd, ops
+from minigan import autograd, graph, ops
 from minigan.check import library
 from minigan.studio import cli, profiler
 from minigan.studio.profiler import ITSELF, OPTIMISER, REST, Count, Machine, Report, profile
 from minigan.studio.runs import Config
-from minigan.tensor import Op
+from minigan.tensor import Op, no_twin
 
 
 def taken(report):
@@ -226,8 +226,8 @@ def test_bytes_that_a_rule_must_move():
 
 
 def pieces(records):
-    functions = [(op, op.forward, op.rules) for op in records]
-    return functions, mg.optim.Optimizer.__dict__["step"], autograd.sum_to, ops.batch_stats
+    functions = [(op, op.forward, op.backward) for op in records if op.forward is not no_twin]
+    return functions, mg.optim.Optimizer.__dict__["step"], graph.fitted, ops.batch_stats
 
 
 def test_functions_are_replaced_and_put_back_also_after_an_error():

@@ -70,13 +70,18 @@ def _install(places: list[Any], parameters: list[Parameter], weights: list[Any])
 
 def _rule(optimizer: Optimizer, p: Parameter) -> Callable[[Tensor, Tensor], Tensor]:
     """``rule(weight, gradient)``: the weight after one more step; it remembers its averages."""
+    if not hasattr(optimizer, "rule"):
+        raise ValueError(
+            f"unroll= goes through the optimiser's rule, but {type(optimizer).__name__} defines "
+            "none: give it a static method rule(p, g, state, rates), as Adam's"
+        )
     (group,) = [g for g in optimizer.param_groups if any(q is p for q in g["params"])]
     state = {
         name: Tensor(value.copy()) if is_array(value) else value
-        for name, value in optimizer.state_of(p, group).items()
+        for name, value in optimizer.begun(p, group, dict(optimizer.state.get(p, {}))).items()
     }
 
     def rule(weight: Tensor, gradient: Tensor) -> Tensor:
-        return optimizer.rule(weight, gradient, state, rates_of(group, state))
+        return optimizer.rule(weight, gradient, state, rates_of(group, state, p.dtype))
 
     return rule

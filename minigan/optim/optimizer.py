@@ -54,7 +54,6 @@ class Optimizer:
     averages: tuple[str, ...] = ()  # the arrays kept per parameter, by PyTorch's names
     counts_steps = True  # whether the state has a "step"
     starts_at_zero = True  # the averages; else the rule finds none at first
-    rule: Callable[[Any, Any, dict[str, Any], Any], Any]
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         if isinstance(params, (Tensor, set, frozenset)):
@@ -181,7 +180,12 @@ class Optimizer:
 
     def state_of(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         """The state of a parameter, which is begun if there is none."""
-        state = self.state.setdefault(p, {"step": 0} if self.counts_steps else {})
+        return self.begun(p, group, self.state.setdefault(p, {}))
+
+    def begun(self, p: Tensor, group: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+        """``state`` with all that the rule reads, in the dtype and on the device of p."""
+        if self.counts_steps:
+            state.setdefault("step", 0)
         for name in self._averages(group):
             if name not in state:
                 if self.starts_at_zero:
@@ -205,6 +209,7 @@ class Optimizer:
         state = {
             number[id(p)]: {k: v.copy() if is_array(v) else v for k, v in entry.items()}
             for p, entry in self.state.items()
+            if entry
         }
         groups = [
             {**group, "params": [number[id(p)] for p in group["params"]]}
@@ -301,16 +306,16 @@ def update(optimizer: Optimizer, group: dict[str, Any], params: list[Tensor]) ->
     """A step of these parameters of a group: the rule, for one after the other."""
     for p in params:
         state = optimizer.state_of(p, group)
-        rates = rates_of(group, state)
+        rates = rates_of(group, state, p.dtype)
         new = dict(state)
-        p.array[...] = optimizer.rule(p.array, p.grad.array, new, rates)  # type: ignore[union-attr]
+        p.array[...] = optimizer.rule(p.array, p.grad.array, new, rates)  # type: ignore[attr-defined, union-attr]
         for name in optimizer._averages(group):
             if name not in state:
                 state[name] = module_of(p.array).empty_like(p.array)
             state[name][...] = new[name]  # in place: a captured step knows where they are
 
 
-def rates_of(group: dict[str, Any], state: dict[str, Any]) -> SimpleNamespace:
+def rates_of(group: dict[str, Any], state: dict[str, Any], dtype: Any) -> SimpleNamespace:
     """What a rule goes by: the group's settings, and the number of this step, which is counted."""
 
     def counted() -> tuple[float, int]:
@@ -319,6 +324,7 @@ def rates_of(group: dict[str, Any], state: dict[str, Any]) -> SimpleNamespace:
         return group["lr"], state.get("step", 0)
 
     lr, t = numbers(counted, 2)
+    lr = lr.astype(dtype) if is_array(lr) else lr  # in a captured step, where it will be
     return SimpleNamespace(**{**group, "lr": lr, "t": t})
 
 

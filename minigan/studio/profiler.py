@@ -187,6 +187,7 @@ class _Clock:
 
     def __init__(self, running: Count, itself: Count) -> None:
         self.running, self.itself = running, itself
+        self.in_rule = False  # whose time includes the functions that it calls on arrays
         self.since = time.perf_counter()
 
     def switch(self, count: Count) -> Count:
@@ -294,7 +295,11 @@ def _timed_forward(op: Op, forward: Any, report: Report, clock: _Clock) -> Any:
         if not flops:
             count.bytes += _bytes(y, inputs, picks=op.picks)
 
-    timed = clock.timed(forward, count, tally)
+    measured = clock.timed(forward, count, tally)
+
+    def timed(*inputs: Any, **settings: Any) -> Any:
+        return (forward if clock.in_rule else measured)(*inputs, **settings)
+
     if not op.composite:
         return timed
 
@@ -307,8 +312,8 @@ def _timed_forward(op: Op, forward: Any, report: Report, clock: _Clock) -> Any:
         def rule(g: Any, wanted: Any, *operands: Any) -> Any:
             return pullback(g, wanted)
 
-        measured = _timed_rule(op, rule, None, report, clock)
-        return y, lambda g, wanted: measured(g, wanted, y, *inputs)  # type: ignore[misc]
+        rule_timed: Any = _timed_rule(op, rule, None, report, clock)
+        return y, lambda g, wanted: rule_timed(g, wanted, y, *inputs)
 
     return with_pullback
 
@@ -334,7 +339,14 @@ def _timed_rule(
             if not flops and gx is not None:
                 count.bytes += _bytes(gx, (g,))
 
-    return clock.timed(rule, count, tally)
+    def inside(*arguments: Any, **settings: Any) -> Any:
+        before, clock.in_rule = clock.in_rule, True
+        try:
+            return rule(*arguments, **settings)
+        finally:
+            clock.in_rule = before
+
+    return clock.timed(inside, count, tally)
 
 
 def _family(cls: Any) -> list[Any]:

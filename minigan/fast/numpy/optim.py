@@ -65,7 +65,7 @@ def update_(optimizer: Optimizer, group: dict[str, Any], params: list[Tensor]) -
             together.setdefault((p.dtype, state.get("step")), []).append(p)
         else:
             arrays = [p.array, p.grad.array, *(state[name] for name in names)]  # type: ignore[union-attr]
-            _in_place(formula, rates_of(group, state), arrays)
+            _in_place(formula, rates_of(group, state, p.dtype), arrays)
     for alike in together.values():
         _gathered(optimizer, group, formula, alike, names)
     return None
@@ -75,7 +75,7 @@ def _first_step(optimizer: Optimizer, group: Any, p: Tensor, state: dict[str, An
     """Of a rule whose averages begin with the first gradient: by its definition."""
     new = dict(state)
     g = p.grad.array  # type: ignore[union-attr]
-    p.array[...] = optimizer.rule(p.array, g, new, rates_of(group, state))
+    p.array[...] = optimizer.rule(p.array, g, new, rates_of(group, state, p.dtype))
     for name in optimizer._averages(group):
         state[name] = np.array(new[name], p.dtype)
 
@@ -91,7 +91,7 @@ def _gathered(
     averages = [together.average(name, states) for name in names]
     flat = np.concatenate([p.array.reshape(-1) for p in params])
     grads = np.concatenate([p.grad.array.reshape(-1) for p in params])  # type: ignore[union-attr]
-    rates = rates_of(group, states[0])
+    rates = rates_of(group, states[0], flat.dtype)
     for state in states[1:]:
         if "step" in state:
             state["step"] = rates.t
