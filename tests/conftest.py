@@ -16,12 +16,12 @@ settings.register_profile("minigan", deadline=None, derandomize=True, max_exampl
 settings.load_profile("minigan")
 
 HERE = Path(__file__).parent
-ON_EVERY_DEVICE = (
-    *("ops", "nn", "gan", "test_tensor.py", "test_optim.py", "test_zoo.py", "test_saving.py"),
-    *("test_random.py", "metrics/test_features.py", "data/test_loader.py"),
-    *("check/test_explain.py", "kernels/test_arithmetic.py", "test_cuda.py", "test_gpu.py"),
-)
 ONLY_ON_DEVICES = ("test_arithmetic.py", "test_cuda.py", "test_gpu.py", "test_twins.py")
+ON_EVERY_DEVICE = (
+    *("ops/", "nn/", "optim/", "gan/", "test_tensor.py", "test_random.py", "test_saving.py"),
+    *("test_zoo.py", "metrics/test_features.py", "data/test_loader.py", "check/test_explain.py"),
+    *(f"fast/cuda/{name}" for name in ONLY_ON_DEVICES),
+)
 
 
 def pytest_generate_tests(metafunc):
