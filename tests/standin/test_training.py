@@ -58,11 +58,8 @@ def test_launches_do_not_depend_on_the_batch():
 
 
 def test_the_tool_that_lists_launches():
-    done = subprocess.run(
-        [sys.executable, Path(__file__).with_name("launches.py"), "mlp", "g"],
-        capture_output=True,
-        text=True,
-    )
+    tool = Path(__file__).with_name("launches.py")
+    done = subprocess.run([sys.executable, tool, "mlp", "g"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     *lines, total = done.stdout.splitlines()
     assert sum(int(line.split()[0]) for line in lines) == int(total) > 0
