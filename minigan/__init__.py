@@ -8,10 +8,21 @@
     (x * x).sum().backward()
     x.grad                                    # tensor([2., 4.])
 
-The house, from the ground up: ``backend`` (NumPy or CuPy), ``random``, ``tensor`` and ``autograd``,
-``ops`` (the differentiable functions), ``check`` (is a gradient right?), ``nn`` and ``optim``
-(layers, optimisers), ``data`` and ``gan`` (what is learned, and the game), ``zoo`` (networks),
-``plot`` (figures), ``runs`` and ``cli`` (the command), ``book`` (its exercises).
+The house; a floor imports only floors below it, and from ``gan`` down it is the core::
+
+    book                        # the exercises of the chapters
+    studio                      # the command, runs, searches, figures, the profiler
+    fast | metrics | zoo        # CUDA C and processes; is it any good; networks
+    data                        # what is learned
+    check                       # is a gradient right?
+    gan                         # objectives, penalties, the game
+    nn | optim | saving         # layers, losses; optimisers; safetensors
+    ops                         # the differentiable functions
+    autograd                    # recording, and walking back
+    tensor
+    random                      # random numbers by counting
+    hooks                       # what a captured step still does on the host
+    array | names               # NumPy or CuPy; the nearest name
 """
 
 import sys

@@ -1,27 +1,25 @@
 """Settings shared by all tests, and the devices that they run on."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from devices import on_device
+from devices import on_device, tensor_classes_in_tests
 from hypothesis import settings
 from standin import real
 
 import minigan as mg
-from minigan import array as backend
 
 settings.register_profile("minigan", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("minigan")
 
 HERE = Path(__file__).parent
-ON_EVERY_DEVICE = (
-    *("ops", "nn", "gan", "test_tensor.py", "test_optim.py", "test_zoo.py", "test_saving.py"),
-    *("test_random.py", "metrics/test_features.py", "data/test_loader.py"),
-    *("check/test_explain.py", "kernels/test_arithmetic.py", "test_cuda.py", "test_gpu.py"),
-)
 ONLY_ON_DEVICES = ("test_arithmetic.py", "test_cuda.py", "test_gpu.py", "test_twins.py")
+ON_EVERY_DEVICE = (
+    *("ops/", "nn/", "optim/", "gan/", "test_tensor.py", "test_random.py", "test_saving.py"),
+    *("test_zoo.py", "metrics/test_features.py", "data/test_loader.py", "check/test_explain.py"),
+    *(f"fast/cuda/{name}" for name in ONLY_ON_DEVICES),
+)
 
 
 def pytest_generate_tests(metafunc):
@@ -57,24 +55,12 @@ def device(request, monkeypatch):
         return
     # What a test makes a tensor of is put on the device, and what it looks at is fetched.
     # The library has to do either by name.
-    monkeypatch.setattr(mg.Tensor, "__init__", _uploading(mg.Tensor.__init__))
+    for module, name, uploading in tensor_classes_in_tests():
+        monkeypatch.setattr(module, name, uploading)
     if library == "cupy":
         real.forgive(pytest.importorskip("cupy").ndarray, monkeypatch)
     with on_device(library):
         yield library
-
-
-def _uploading(init):
-    def __init__(self, data, requires_grad=False):
-        if isinstance(data, (np.ndarray, np.generic)):
-            frame = sys._getframe(1)
-            if type(self) is mg.nn.Parameter and frame.f_code.co_name == "__init__":
-                frame = frame.f_back
-            if not frame.f_globals["__name__"].startswith("minigan"):
-                data = backend.asarray(data, device="cuda")
-        init(self, data, requires_grad)
-
-    return __init__
 
 
 @pytest.fixture

@@ -194,7 +194,7 @@ def test_deepcopy():
     (x * x).sum().backward()
     p = Parameter(np.ones(2))
     shared, twice, q = copy.deepcopy([x, x, p])
-    assert shared is twice and shared is not x and type(q) is Parameter and q.requires_grad
+    assert shared is twice and shared is not x and type(q) is type(p) and q.requires_grad
     assert shared.tolist() == x.tolist() and shared.grad.tolist() == [2, 4]
     assert not np.shares_memory(shared.array, x.array)
     assert not np.shares_memory(shared.grad.array, x.grad.array)

@@ -1,4 +1,4 @@
-"""Sums over processes; one process has the sum already (several: tests/test_distributed.py)."""
+"""Sums over processes; one process has the sum already (several: tests/fast/test_mpi.py)."""
 
 import numpy as np
 from numeric import Case, Contract, every

@@ -3,14 +3,13 @@
 import importlib
 import inspect
 import pkgutil
-import runpy
-from pathlib import Path
 
 import pytest
 
 import minigan as mg
 from minigan import ops
 from minigan.tensor import Op
+from ops import all_cases
 
 
 def all_ops() -> dict[str, Op]:
@@ -27,18 +26,15 @@ def all_ops() -> dict[str, Op]:
 def differentiated() -> dict[int, set[int]]:
     """Of each Op that some case's last step is: the inputs that were differentiated."""
     result: dict[int, set[int]] = {}
-    for path in Path(__file__).parent.glob("test_*.py"):
-        if path.name == Path(__file__).name:
-            continue
-        for case in runpy.run_path(str(path)).get("CASES", []):
-            out = case.f(*(mg.tensor(a, requires_grad=True) for a in case.inputs))
-            if out.op is not None:
-                used = {
-                    min(i, len(out.op.rules) - 1)
-                    for i, x in enumerate(out.inputs)
-                    if isinstance(x, mg.Tensor) and x.requires_grad
-                }
-                result.setdefault(id(out.op), set()).update(used)
+    for case in all_cases():
+        out = case.f(*(mg.tensor(a, requires_grad=True) for a in case.inputs))
+        if out.op is not None:
+            used = {
+                min(i, len(out.op.rules) - 1)
+                for i, x in enumerate(out.inputs)
+                if isinstance(x, mg.Tensor) and x.requires_grad
+            }
+            result.setdefault(id(out.op), set()).update(used)
     return result
 
 

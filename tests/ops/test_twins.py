@@ -1,8 +1,5 @@
 """On a device, where no kernel serves (integers, say), a function's own lines compute."""
 
-import runpy
-from pathlib import Path
-
 import numpy as np
 import pytest
 from numeric import every
@@ -13,13 +10,7 @@ from minigan import Tensor, nn
 from minigan.fast.cuda import kernels
 from minigan.gan.ema import EMA
 from minigan.optim import Adam, AdamW
-
-CASES = [
-    case
-    for path in sorted(Path(__file__).parent.glob("test_*.py"))
-    if path.name != Path(__file__).name
-    for case in runpy.run_path(str(path)).get("CASES", [])
-]
+from ops import all_cases
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +19,7 @@ def unserved(monkeypatch):
     monkeypatch.setattr(kernels, "serve", lambda *arrays: False)
 
 
-@every(CASES)
+@every(all_cases())
 def test_values_and_gradients(case):
     xs = [Tensor(a, requires_grad=True) for a in case.inputs]
     y = case.f(*xs)

@@ -27,12 +27,12 @@ SEPARATOR, DEPTH = "/minigan/", 3
 def main(model: str, player: str, n: int = 4) -> None:
     found: Counter[tuple[str, str]] = Counter()
 
-    def noted(name: str, *args: Any) -> Any:
+    def noted(name: str, *args: Any, **keywords: Any) -> Any:
         lines = [f for f in traceback.extract_stack() if SEPARATOR in f.filename]
         places = (f"{f.filename.rpartition(SEPARATOR)[2]}:{f.lineno}" for f in reversed(lines))
         where = list(places)[:DEPTH]
         found[name, " < ".join(where)] += 1
-        return launch(name, *args)
+        return launch(name, *args, **keywords)
 
     with standin.installed(), standin.held_to_them("minigan", uploader="minigan.array"):
         mg.set_default_device("cuda")

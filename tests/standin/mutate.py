@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("ops", "nn", "optim", "gan")
-TESTS = ("ops", "nn", "test_optim.py", "standin/test_training.py", "gan", "test_tensor.py")
+TESTS = ("ops", "nn", "optim", "standin/test_training.py", "gan", "test_tensor.py")
 
 
 def dispatches(source: str) -> Iterator[ast.Call]:

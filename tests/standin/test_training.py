@@ -1,5 +1,10 @@
 """A whole training step on the device: nothing hidden, and no more launches than agreed upon."""
 
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from devices import on_device
@@ -50,3 +55,12 @@ def test_a_step_of_training(model):
 
 def test_launches_do_not_depend_on_the_batch():
     assert play("mlp", 2) == play("mlp", 16)
+
+
+def test_the_tool_that_lists_launches():
+    tool = Path(__file__).with_name("launches.py")
+    done = subprocess.run([sys.executable, tool, "mlp", "g"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    *lines, total = done.stdout.splitlines()
+    assert sum(int(line.split()[0]) for line in lines) == int(total) > 0
+    assert all(re.search(r" \w+(/\w+)*\.py:\d+", line) for line in lines)

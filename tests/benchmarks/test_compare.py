@@ -9,7 +9,7 @@ import pytest
 
 from minigan import zoo
 
-BENCHMARKS = Path(__file__).parent / "benchmarks"
+BENCHMARKS = Path(__file__).parent
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""What each process of test_distributed.py runs: ``python ranks.py WHAT OUT``."""
+"""What each process of test_mpi.py runs: ``python ranks.py WHAT OUT``."""
 
 import sys
 
