@@ -5,7 +5,9 @@ The graph itself, its recording and the walk back through it, is in :mod:`miniga
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from .array import module_of
 from .graph import ancestors, composite, op, walk_back
@@ -54,16 +56,27 @@ def backward(
     if not leaves:
         raise RuntimeError("backward() on a tensor that does not depend on any requires_grad")
     found = walk_back([tensor], [starting_gradient(tensor, gradient)], leaves, create_graph)
-    reached = [(leaf, g) for leaf, g in zip(leaves, found, strict=True) if g is not None]
-    for leaf, g in reached:
+    reached = [k for k, g in enumerate(found) if g is not None]
+    alone = [_nobody_elses(found, k) for k in reached]
+    for k, own in zip(reached, alone, strict=True):
+        leaf, g = leaves[k], found[k]
         if isinstance(g, Tensor):  # create_graph: the sum must stay differentiable
             leaf.grad = g * 1 if leaf.grad is None else leaf.grad + g
         elif leaf.grad is None:
-            leaf.grad = Tensor(module_of(g).array(g))  # a copy: g may be another leaf's, too
+            leaf.grad = Tensor(g if own else module_of(g).array(g, order="C"))
         else:
             leaf.grad = Tensor(leaf.grad.array + g)  # a new one: who kept the old one keeps it
     for hear in listeners:
-        hear(tensor, [leaf for leaf, _ in reached])
+        hear(tensor, [leaves[k] for k in reached])
+
+
+def _nobody_elses(found: list[Any], k: int) -> bool:
+    """Whether an array is in this list alone, so that a leaf may keep it without a copy."""
+    return getattr(found[k], "base", None) is None and sys.getrefcount(found[k]) <= _ALONE
+
+
+_one = [object()]
+_ALONE = sys.getrefcount(_one[0])  # of what a list alone refers to
 
 
 def grad(

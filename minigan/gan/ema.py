@@ -5,18 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from ..array import Array
 from ..hooks import numbers
 from ..nn import Module
-from ..seam import definition
-
-
-@definition
-def blend(average: Array, now: Array, rates: Any) -> None:
-    """average ← keep · average + follow · now, in place."""
-    keep, follow = rates
-    average *= keep
-    average += follow * now
+from ..ops.norm import blend
 
 
 class EMA:

@@ -24,6 +24,7 @@ from ..ops import (
     where,
 )
 from ..ops.collective import all_reduce
+from ..ops.norm import blend
 from ..tensor import Tensor
 from .embedding import embedding, one_hot
 from .loss import (
@@ -184,8 +185,7 @@ def sync_batch_norm(
 def _track(running: Tensor | None, value: Any, momentum: float) -> None:
     """Move a running statistic towards the batch's, in place."""
     if running is not None:
-        running.array *= 1 - momentum
-        running.array += momentum * value
+        blend(running.array, value, (1 - momentum, momentum))
 
 
 def layer_norm(

@@ -54,3 +54,11 @@ def batch_stats(x: Array, dim: tuple[int, ...]) -> tuple[Array, Array]:
     """The mean and the variance (without correction) of an array over ``dim``, axes kept."""
     centre = mean(x, dim, keepdim=True)
     return centre, mean((x - centre) ** 2, dim, keepdim=True)
+
+
+@definition
+def blend(average: Array, now: Array, rates: Any) -> None:
+    """average ← keep · average + follow · now, in place."""
+    keep, follow = rates
+    average *= keep
+    average += follow * now

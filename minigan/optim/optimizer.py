@@ -127,9 +127,10 @@ class Optimizer:
         still moves by its momentum.
         """
         for p in self._parameters():
-            if p.grad is not None:
-                zero = module_of(p.array).zeros_like(p.array)
-                p.grad = None if set_to_none else Tensor(zero)
+            if set_to_none:
+                p.grad = None
+            elif p.grad is not None:
+                p.grad = Tensor(module_of(p.array).zeros_like(p.array))
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; those with ``grad`` None stay as they are.

@@ -10,11 +10,10 @@ from typing import Any
 
 from ... import random
 from ...array import Array, float32, module_of, np, on
-from ...gan import ema
 from ...hooks import numbers
 from ...ops import conv, elementwise, linalg, loss, shape
 from ...ops.conv import Pair, channels_last, kernels_of, output_size, pictures, rows
-from ...ops.norm import batch_norm, batch_stats
+from ...ops.norm import batch_norm, batch_stats, blend
 from ...optim import Adam, AdamW, Optimizer
 from ...optim.optimizer import update
 from ...seam import twin
@@ -223,10 +222,10 @@ def update_(optimizer: Optimizer, group: dict[str, Any], params: list[Tensor]) -
     return None
 
 
-@twin(ema.blend, "cuda")
+@twin(blend, "cuda")
 def blend_(average: Array, now: Array, rates: Any) -> Any:
     """One launch."""
-    if not accepts(average):
+    if not accepts(average, now):
         return NotImplemented
     return kernels.blend(average, now, rates)
 
