@@ -9,17 +9,7 @@ from .. import ops
 from ..tensor import Parameter, Tensor
 from . import init
 from .module import Module
-
-Size = int | tuple[int, ...]
-
-_PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
-
-
-def _tuple(value: Any, n: int, what: str) -> tuple[int, ...]:
-    values = (value,) * n if isinstance(value, int) else tuple(value)
-    if len(values) != n:
-        raise ValueError(f"{what} needs {n} integers or one, got {value}")
-    return values
+from .padding import Size, border, to_tuple
 
 
 class _Conv(Module):
@@ -41,41 +31,23 @@ class _Conv(Module):
         bias: bool = True,
         padding_mode: str = "zeros",
     ) -> None:
-        if padding_mode not in _PADDING_MODES:
-            raise ValueError(f"padding_mode is one of {_PADDING_MODES}, got {padding_mode!r}")
         if groups < 1 or in_channels % groups or out_channels % groups:
             raise ValueError(
                 f"groups={groups} must divide in_channels={in_channels} and "
                 f"out_channels={out_channels}"
             )
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
-        self.kernel_size = _tuple(kernel_size, self.axes, "kernel_size")
-        self.stride = _tuple(stride, self.axes, "stride")
-        self.dilation = _tuple(dilation, self.axes, "dilation")
-        self.padding_mode, named = padding_mode, isinstance(padding, str)
-        self.padding: Any = padding if named else _tuple(padding, self.axes, "padding")
-        self._border = self._find_border()
-        first, second = out_channels, in_channels
-        if self.transposed:
-            first, second = second, first
-        self.weight = Parameter(ops.zeros(first, second // groups, *self.kernel_size))
+        self.kernel_size = to_tuple(kernel_size, self.axes, "kernel_size")
+        self.stride = to_tuple(stride, self.axes, "stride")
+        self.dilation = to_tuple(dilation, self.axes, "dilation")
+        named = isinstance(padding, str)
+        self.padding: Any = padding if named else to_tuple(padding, self.axes, "padding")
+        self.padding_mode = padding_mode
+        self._pad = border(self.padding, self.kernel_size, self.stride, self.dilation, padding_mode)
+        channels = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
+        self.weight = Parameter(ops.zeros(channels[0], channels[1] // groups, *self.kernel_size))
         self.bias = Parameter(ops.zeros(out_channels)) if bias else None
         self.reset_parameters()
-
-    def _find_border(self) -> list[int] | None:
-        """The border (left, right, top, bottom) for ``ops.pad``, if the convolution pads less."""
-        extents = [d * (k - 1) for k, d in zip(self.kernel_size, self.dilation, strict=True)]
-        if not isinstance(self.padding, str):
-            extents = [2 * p for p in self.padding]
-        elif self.padding == "valid":
-            extents = [0] * self.axes
-        elif self.padding != "same" or set(self.stride) != {1}:
-            raise ValueError(
-                f"padding is 'valid', or 'same' with stride 1, or numbers: {self.padding!r}"
-            )
-        if self.padding_mode == "zeros" and not any(e % 2 for e in extents):
-            return None
-        return [p for e in reversed(extents) for p in (e // 2, e - e // 2)]  # an odd row comes last
 
     def reset_parameters(self) -> None:
         """Draw the parameters anew, from U(-b, b) with b = 1/√fan_in."""
@@ -89,9 +61,8 @@ class _Conv(Module):
     def forward(self, x: Tensor) -> Tensor:
         self._check(x)
         padding = self.padding
-        if self._border is not None:
-            mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
-            x, padding = ops.pad(x, self._border, mode), 0
+        if self._pad is not None:  # no zeros, or one more at the end: not what a convolution adds
+            x, padding = self._pad(x), 0
         settings = self.stride, padding, self.dilation, self.groups
         return self.convolve(x, self.weight, self.bias, *settings)
 
@@ -162,12 +133,12 @@ class ConvTranspose2d(_Conv):
         bias: bool = True,
         dilation: Size = 1,
     ) -> None:
-        self.output_padding = _tuple(output_padding, self.axes, "output_padding")
+        self.output_padding = to_tuple(output_padding, self.axes, "output_padding")
         super().__init__(
             in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias
         )
 
     def forward(self, x: Tensor) -> Tensor:
         self._check(x)
-        settings = self.stride, self.padding, self.output_padding, self.groups, self.dilation
+        settings: Any = self.stride, self.padding, self.output_padding, self.groups, self.dilation
         return ops.conv_transpose2d(x, self.weight, self.bias, *settings)
