@@ -52,16 +52,13 @@ class LeakyReLU(Module):
 
 
 class PReLU(Module):
-    """A leaky ReLU that learns its slope, one in all or one per channel of (N, C, …)."""
+    """A leaky ReLU whose slope is trained, one in all or one per channel of (N, C, …)."""
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25) -> None:
         self.num_parameters = num_parameters
         self.weight = Parameter(full((num_parameters,), float(init)))
 
     def forward(self, x: Tensor) -> Tensor:
-        channels = x.shape[1] if x.ndim > 1 else 1
-        if self.num_parameters not in (1, channels):
-            raise ValueError(f"expected input (N, {self.num_parameters}, ...), got {x.shape}")
         return F.prelu(x, self.weight)
 
 

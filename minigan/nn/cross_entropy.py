@@ -99,7 +99,7 @@ def cross_entropy(
 
 
 def _class_axis(x: Tensor, target: Tensor) -> int:
-    """The axis of x that counts the classes; everything else must be the target's shape."""
+    """The axis of x that counts the classes; without it, x and the target have one shape."""
     axis = 0 if x.ndim == 1 else 1
     if x.ndim < 1 or target.dtype.kind not in "iu":
         raise ValueError(f"expected scores (N, C, ...) and integer classes, got {target.dtype}")

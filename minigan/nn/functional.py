@@ -38,6 +38,8 @@ def leaky_relu(x: Tensor, negative_slope: float = 0.01, inplace: bool = False) -
 def prelu(x: Tensor, weight: Tensor) -> Tensor:
     """x where positive, weight · x elsewhere, one weight or one per channel (He et al. 2015)."""
     if weight.numel() > 1:
+        if x.ndim < 2 or x.shape[1] != weight.numel():
+            raise ValueError(f"expected input (N, {weight.numel()}, ...), got {x.shape}")
         weight = _channelwise(weight, x)
     return where(x > 0, x, weight * x)
 
