@@ -16,11 +16,10 @@ The house, from the ground up: ``backend`` (NumPy or CuPy), ``random``, ``tensor
 
 import sys
 
-from . import check, data, gan, metrics, nn, optim, zoo
+from . import check, data, fast, gan, metrics, nn, optim, zoo
 from .array import (
     DeviceError,
     bool_,
-    cuda_is_available,
     float32,
     float64,
     int64,
@@ -29,6 +28,7 @@ from .array import (
 from .autograd import enable_grad, grad, is_grad_enabled, no_grad
 from .check import gradcheck, gradgradcheck
 from .fast import cuda
+from .fast.cuda.device import cuda_is_available
 from .nn.summary import summary
 from .ops import (
     abs,
@@ -105,6 +105,7 @@ from .ops import (
 )
 from .random import manual_seed
 from .saving import CheckpointError, load, save
+from .seam import plain, use
 from .studio import plot, profiler
 from .tensor import Parameter, Tensor, tensor
 

@@ -1,4 +1,4 @@
-"""Where arrays live: NumPy on the host, CuPy on a GPU. The only file that imports either.
+"""Where arrays live: NumPy on the host, CuPy on a GPU.
 
 The array's own type says where it is, so no global switch can disagree with the data::
 
@@ -8,35 +8,12 @@ The array's own type says where it is, so no global switch can disagree with the
 
 from __future__ import annotations
 
-import ctypes
-import importlib
-import math
 import os
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-
-__all__ = [
-    "DeviceError",
-    "asarray",
-    "bool_",
-    "cuda_is_available",
-    "default_device",
-    "device_of",
-    "erf",
-    "float32",
-    "float64",
-    "int64",
-    "module_of",
-    "np",
-    "quiet",
-    "scalars",
-    "set_default_device",
-    "to_host",
-]
 
 float32, float64 = np.dtype("float32"), np.dtype("float64")
 int64, bool_ = np.dtype("int64"), np.dtype("bool")
@@ -51,6 +28,7 @@ class DeviceError(RuntimeError):
 # ---------------------------------------------------------------------------------- array library
 
 array_types: dict[type, Any] = {np.ndarray: np}  # array type -> the library that computes with it
+libraries: dict[str, Callable[[], Any]] = {}  # "cuda" -> what loads its library, or raises
 
 
 def module_of(array: Array, *others: Array) -> Any:
@@ -75,94 +53,7 @@ def quiet() -> Any:
     return np.errstate(all="ignore")
 
 
-def erf(x: Array) -> Array:
-    """The error function, element by element: neither NumPy nor CuPy's main module has it."""
-    if module_of(x) is np:
-        return _host_erf(x).astype(x.dtype, copy=False)
-    return importlib.import_module("cupyx.scipy.special").erf(x)
-
-
-_host_erf = np.vectorize(math.erf, otypes=["float64"])
-
-
-def keep_freed_memory() -> None:
-    """Let the C library keep up to 1 GiB of freed memory for the arrays to come.
-
-    glibc returns large blocks to the system as soon as they are freed, and each of their pages is
-    cleared and mapped anew at the next use: 22% of an MLP's training step, 9% of a DCGAN's.
-    """
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        trim_threshold, mmap_threshold = -1, -3  # their numbers in malloc.h
-        libc.mallopt(trim_threshold, 1 << 30)
-        if not libc.mallopt(mmap_threshold, 1 << 30):
-            libc.mallopt(mmap_threshold, 32 << 20)  # the most that an older glibc takes
-
-
-keep_freed_memory()
-
-
 # ---------------------------------------------------------------------------------------- devices
-
-
-def _load_cupy() -> Any:
-    """CuPy, once it has proved that it can compute; else a ``DeviceError`` that says what to do."""
-    try:
-        cupy = importlib.import_module("cupy")
-        if cupy.ndarray in array_types:
-            return cupy
-    except ImportError:
-        raise DeviceError(
-            "device 'cuda' needs CuPy, which is not installed: pip install 'minigan[cuda12]' "
-            "(or 'minigan[cuda13]'), whichever matches your driver"
-        ) from None
-    if not cupy.cuda.is_available():
-        raise DeviceError(
-            "device 'cuda' needs an NVIDIA GPU and its driver, and CuPy sees none here "
-            f"(driver: {_driver(cupy)}): use device 'cpu', or install the driver and try "
-            "`nvidia-smi`"
-        )
-    try:  # missing CUDA libraries show only at first use
-        probe = cupy.ones((2, 2), dtype="float32")
-        cupy.exp(probe @ probe)
-    except Exception as error:
-        raise DeviceError(
-            f"CuPy found a GPU but not all of CUDA's libraries ({error}): "
-            "pip install 'cupy-cuda12x[ctk]' (or 'cupy-cuda13x[ctk]')"
-        ) from None
-    array_types[cupy.ndarray] = cupy
-    return cupy
-
-
-def _driver(cupy: Any) -> str:
-    """The newest CUDA that the installed driver knows, as text."""
-    try:
-        version = cupy.cuda.runtime.driverGetVersion()
-    except Exception:  # whatever CuPy raises without one
-        version = 0
-    return f"CUDA {version // 1000}.{version % 1000 // 10}" if version else "none"
-
-
-def describe_cuda() -> list[str]:
-    """CuPy, the driver and the GPUs, a line each; or what is missing, and what to do."""
-    try:
-        cupy = _load_cupy()
-    except DeviceError as error:
-        return [str(error)]
-    version = vars(cupy)["__version__"]
-    lines = [f"CuPy {version}, driver {_driver(cupy)}"]
-    for i in range(cupy.cuda.runtime.getDeviceCount()):
-        about = cupy.cuda.runtime.getDeviceProperties(i)
-        lines.append(f"cuda:{i} {about['name'].decode()}, {about['totalGlobalMem'] >> 20} MiB")
-    return lines
-
-
-def cuda_is_available() -> bool:
-    """Whether arrays can be put on a GPU: CuPy is installed, sees one, and computes on it."""
-    try:
-        _load_cupy()
-    except DeviceError:
-        return False
-    return True
 
 
 def check_device(device: str) -> str:
@@ -171,7 +62,7 @@ def check_device(device: str) -> str:
     if kind not in ("cpu", "cuda") or (index and not (kind == "cuda" and index.isdigit())):
         raise DeviceError(f"unknown device {device!r}: use 'cpu', 'cuda' or 'cuda:N'")
     if kind == "cuda":
-        count = _load_cupy().cuda.runtime.getDeviceCount()
+        count = libraries[kind]().cuda.runtime.getDeviceCount()
         if index and int(index) >= count:
             raise DeviceError(f"there is no device {device!r}: this machine has {count} GPU(s)")
     return str(device)
@@ -198,9 +89,9 @@ def set_default_device(device: str) -> None:
     """
     global _default_device
     _default_device = check_device(device)
-    kind, _, index = device.partition(":")
+    kind, _, index = _default_device.partition(":")
     if kind == "cuda":  # what is launched goes to the current GPU
-        _load_cupy().cuda.Device(int(index or 0)).use()
+        libraries[kind]().cuda.Device(int(index or 0)).use()
 
 
 def device_of(array: Array) -> str:
@@ -239,45 +130,14 @@ def on(device: str | None) -> Iterator[Any]:
     if kind == "cpu":
         yield np
     else:
-        cupy = _load_cupy()
-        with cupy.cuda.Device(int(index or 0)):
-            yield cupy
+        library = libraries[kind]()
+        with library.cuda.Device(int(index or 0)):
+            yield library
 
 
 def to_host(array: Array) -> np.ndarray:
     """``array`` as a NumPy array: itself, or a copy brought back from the GPU."""
     return array if module_of(array) is np else array.get()
-
-
-def nccl(size: int, rank: int) -> Any:
-    """What lets the GPUs of ``size`` processes talk to each other, for process ``rank``.
-
-    Raises
-    ------
-    DeviceError
-        If NCCL is missing.
-    """
-    try:
-        cupyx = importlib.import_module("cupyx.distributed")
-        return cupyx.init_process_group(size, rank, use_mpi=True)
-    except RuntimeError as error:
-        raise DeviceError(
-            f"GPUs of several processes talk through NCCL, which failed: {error}. If it is "
-            "missing: pip install nvidia-nccl-cu12 (or nvidia-nccl-cu13)"
-        ) from None
-
-
-def send(array: np.ndarray, place: Array) -> None:
-    """Copy a host array into one on the device, of the same shape and dtype."""
-    place.set(array)
-
-
-def scalars(*arrays: Array) -> list[Any]:
-    """Arrays of one element each, of one kind, as Python numbers: one transfer for all."""
-    xp = module_of(*arrays)
-    if xp is np:
-        return [a.item() for a in arrays]
-    return xp.stack([a.reshape(()) for a in arrays]).tolist()
 
 
 def _describe(data: object) -> str:

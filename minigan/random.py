@@ -13,9 +13,8 @@ import math
 import secrets
 from typing import Any
 
-from . import hooks as replay
-from .array import Array, float32, float64, np, on
-from .fast.cuda import kernels
+from .array import Array, asarray, float32, float64, np
+from .seam import definition
 
 __all__ = [
     "default_rng",
@@ -110,17 +109,17 @@ def set_rank(rank: int) -> None:
 # -------------------------------------------------------------------------------- numbers to draw
 
 
+@definition
 def uniform(shape: tuple[int, ...], dtype: Any = float32, device: str | None = None) -> Array:
     """Independent draws from the uniform distribution on [0, 1), on the device (default: CPU).
 
     As many leading bits of the generator's words as the dtype's fraction holds, times their unit:
     every result is a multiple of 2⁻²⁴ (float32, two to a word) or 2⁻⁵³ (float64).
     """
-    if _on_gpu(device):
-        return _by_kernel("uniform", shape, dtype, device)
-    return _uniform(math.prod(shape), dtype).reshape(shape)
+    return asarray(_uniform(math.prod(shape), dtype).reshape(shape), device=device or "cpu")
 
 
+@definition
 def standard_normal(
     shape: tuple[int, ...], dtype: Any = float32, device: str | None = None
 ) -> Array:
@@ -129,8 +128,6 @@ def standard_normal(
     A pair of uniform numbers u, v gives the pair √(-2 ln(1 - u)) · (cos 2πv, sin 2πv) (Box and
     Muller 1958). Unlike rejection, it uses a number of words that is known beforehand.
     """
-    if _on_gpu(device):
-        return _by_kernel("normal", shape, dtype, device)
     n = math.prod(shape)
     pairs = _uniform(n + n % 2, dtype).reshape(-1, 2)
     radius, angle = pairs[:, 0], pairs[:, 1]
@@ -138,25 +135,15 @@ def standard_normal(
     angle = angle * (2 * math.pi)
     pairs[:, 0] = radius * np.cos(angle)
     pairs[:, 1] = radius * np.sin(angle)
-    return pairs.reshape(-1)[:n].reshape(shape)
+    return asarray(pairs.reshape(-1)[:n].reshape(shape), device=device or "cpu")
 
 
-def _on_gpu(device: str | None) -> bool:
-    return device is not None and device != "cpu"
+def take(words: int) -> tuple[int, int, int]:
+    """Set random words aside: the seed, the rank, and the number of the first block of them."""
+    return _stream.seed, _stream.rank, _stream.take(words)
 
 
-def _by_kernel(kind: str, shape: tuple[int, ...], dtype: Any, device: str | None) -> Array:
-    """The same numbers, drawn where they are wanted."""
-    words = _words(math.prod(shape), dtype)
-
-    def place() -> tuple[int, int, int]:
-        return _stream.seed, _stream.rank, _stream.take(words)
-
-    with on(device) as xp:
-        return kernels.random(kind, xp, shape, dtype, replay.numbers(place, 3, np.uint64))
-
-
-def _words(n: int, dtype: Any) -> int:
+def words_for(n: int, dtype: Any) -> int:
     """How many words of 64 random bits n numbers take."""
     dtype = np.dtype(dtype)
     if dtype not in (float32, float64):
@@ -166,7 +153,7 @@ def _words(n: int, dtype: Any) -> int:
 
 def _uniform(n: int, dtype: Any) -> np.ndarray:
     """n numbers from [0, 1), in a new array."""
-    words, dtype = _words(n, dtype), np.dtype(dtype)
+    words, dtype = words_for(n, dtype), np.dtype(dtype)
     each, fraction = (2, 24) if dtype == float32 else (1, 53)
     bits = _stream.words(words).astype("<u8", copy=False).view(f"<u{8 // each}")[:n]
     bits >>= bits.itemsize * 8 - fraction

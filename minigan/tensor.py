@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .array import (
@@ -20,22 +20,62 @@ from .array import (
     np,
     to_host,
 )
+from .seam import Definition
 
+_NO_SETTINGS: dict[str, Any] = {}
+_new = object.__new__
 next_order = itertools.count().__next__  # inputs are older than outputs: that sorts every graph
 
 
 @dataclass(slots=True, eq=False)
-class Op:
+class Op(Definition):
     """What the graph knows of a function: its name, value, gradient rules, and their formula.
 
-    The fields are read at every use, so that the profiler can put timed functions in their place.
+    Attributes
+    ----------
+    rules, backward : tuple of callables
+        The gradient rules as they are defined, and as they run on arrays (see ``forward``).
+    latex : str
+        The rules as a formula.
+    composite : bool
+        Whether the definition is made of other differentiable functions, which give its gradient.
+    infix : str
+        How the operation is written between its operands, as in a + b.
+    view : bool
+        Whether the result may share memory with the first input.
+    picks : bool
+        Whether it reads no more elements than it gives.
+    casts : bool
+        Whether it chooses the dtype of the result itself.
+    logarithm : bool
+        Whether the result is a logarithm: its absolute error is what counts.
     """
 
-    name: str
-    forward: Callable[..., Array]
     rules: tuple[Callable[..., Any] | None, ...]
     latex: str
-    joint: Callable[..., Any] | None = None  # all the rules in one function
+    composite: bool = False
+    infix: str = ""
+    view: bool = False
+    picks: bool = False
+    casts: bool = False
+    logarithm: bool = False
+    backward: tuple[Callable[..., Any] | None, ...] = field(init=False)
+
+    def settle(self) -> None:
+        self.forward = self.asking(None, no_twin if self.composite else self.definition)
+        self.backward = tuple([self.asking(i, rule) for i, rule in enumerate(self.rules)])
+
+    def value(self, *arrays: Array, **settings: Any) -> Array:
+        """The function's value on arrays."""
+        y = self.forward(*arrays, **settings)
+        if self.composite:
+            return self.definition(*arrays, **settings) if y is NotImplemented else y[0]
+        return y
+
+
+def no_twin(*operands: Any, **settings: Any) -> Any:
+    """What runs for a composite that no twin computes: nothing, its body has to."""
+    return NotImplemented
 
 
 @dataclass(slots=True, eq=False)
@@ -71,11 +111,11 @@ class Tensor:
         "__weakref__",
         "array",
         "grad",
-        "grad_home",  # an optimiser's flat buffer may reserve the place where .grad is kept
         "inputs",
         "memory",  # None, or when the values were last changed; one for all who share them
         "op",
         "order",
+        "pullback",  # of a composite that a twin computed: its gradient → those of the inputs
         "requires_grad",
         "settings",
     )
@@ -83,11 +123,11 @@ class Tensor:
 
     array: Array
     grad: Tensor | None
-    grad_home: Array | None
     inputs: tuple[Any, ...]
     memory: Memory | None
     op: Op | None
     order: int
+    pullback: Callable[..., Any] | None
     requires_grad: bool
     settings: dict[str, Any]
 
@@ -112,11 +152,7 @@ class Tensor:
         def __ge__(self, other: Any) -> Tensor: ...
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
-        self.array = asarray(data.array if isinstance(data, Tensor) else data)
-        self.grad = self.op = self.grad_home = self.memory = None
-        self.inputs, self.settings = (), {}
-        self.order = next_order()
-        self.requires_grad = False
+        _fill(self, asarray(data.array if isinstance(data, Tensor) else data))
         self.requires_grad_(requires_grad)
 
     # ------------------------------------------------------------------------- what it is
@@ -280,6 +316,28 @@ class Tensor:
             raise RuntimeError("this tensor was computed: use .detach() for one without gradient")
         self.requires_grad = bool(requires_grad)
         return self
+
+
+def _fill(
+    t: Tensor,
+    array: Array,
+    op: Op | None = None,
+    inputs: tuple[Any, ...] = (),
+    settings: Any = _NO_SETTINGS,
+    pullback: Callable[..., Any] | None = None,
+) -> Tensor:
+    """Give a tensor all that it has."""
+    t.array = array
+    t.grad = t.memory = None
+    t.order = next_order()
+    t.op, t.inputs, t.settings, t.pullback = op, inputs, settings, pullback
+    t.requires_grad = op is not None
+    return t
+
+
+def made(array: Array, *history: Any) -> Tensor:
+    """The tensor with these values; ``history``: the op, its inputs, settings, and pullback."""
+    return _fill(_new(Tensor), array, *history)
 
 
 class Parameter(Tensor):

@@ -12,15 +12,14 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .. import autograd
 from ..array import np, quiet, to_host
-from ..tensor import Tensor
+from ..graph import ancestors, walk_back
+from ..operands import starting_gradient
+from ..tensor import Op, Tensor
 from .subject import graph
 from .table import Table
 
 SMALL = 4  # up to so many elements, values are shown; beyond, statistics
-
-_INFIX = {"add": "+", "sub": "-", "mul": "·", "div": "/", "pow": "^", "matmul": "@"}
 
 
 class Step(NamedTuple):
@@ -82,10 +81,10 @@ class Explanation:
         """``v2 = x1 · v1 = 3 · 2 = 6`` for numbers, ``v2 = x1 · v1`` for the rest."""
         record: Any = t.op
         named = [self._name(x) for x in t.inputs if x is not None]
-        text = f"{self.names[id(t)]} = {_call(record.name, named)}"
+        text = f"{self.names[id(t)]} = {_call(record, named)}"
         arrays = [_array(x) for x in t.inputs]
         if all(_is_number(a) for a in [t.array, *arrays]):
-            text += f" = {_call(record.name, [_number(a) for a in arrays])} = {brief(t.array)}"
+            text += f" = {_call(record, [_number(a) for a in arrays])} = {brief(t.array)}"
         return text
 
     def _name(self, x: Any) -> str:
@@ -98,10 +97,9 @@ class Explanation:
         """The formula of the rule with names in it, then with numbers if all of them are."""
         t = step.tensor
         record: Any = t.op
-        rule = record.rules[min(step.i, len(record.rules) - 1)]
         formulas = record.latex.split(r", \quad ")
         formula = formulas[min(step.i, len(formulas) - 1)]
-        letters = _letters(record.joint or rule, len(t.inputs))
+        letters = _letters(record, step.i)[: len(t.inputs)]
         operands = dict(zip(letters, t.inputs, strict=False))
         known = {a: x for a, x in operands.items() if id(x) in self.names or _is_number(_array(x))}
         names = {a: _braced(self._name(x)) for a, x in known.items() if x is not None}
@@ -165,8 +163,8 @@ def explain(output: Tensor, wrt: Any = None, gradient: Any = None) -> Explanatio
         steps.append(Step(t, i, g, gx, list(before)))
         before.append(gx)
 
-    start = autograd.starting_gradients([output], [gradient])
-    found = autograd.walk_back([output], start, wanted, False, watch)
+    start = starting_gradient(output, gradient)
+    found = walk_back([output], [start], wanted, False, watch)
     result = Explanation(output, steps, named)
     result.gradients = {
         named.get(id(x), "unused"): g for x, g in zip(wanted, found, strict=True) if g is not None
@@ -200,7 +198,7 @@ def _named(wrt: Any) -> dict[str, Tensor]:
 
 
 def _leaves(outputs: list[Tensor]) -> list[Tensor]:
-    return [t for t in autograd.ancestors(outputs) if t.op is None]
+    return [t for t in ancestors(outputs) if t.op is None]
 
 
 # ----------------------------------------------------------------------------- values and formulas
@@ -236,17 +234,21 @@ def _number(value: Any) -> str:
     return f"({number:.4g})" if number < 0 else f"{number:.4g}"
 
 
-def _call(name: str, operands: list[str]) -> str:
-    if name in _INFIX and len(operands) == 2:
-        return f" {_INFIX[name]} ".join(operands)
-    return f"-{operands[0]}" if name == "neg" else f"{name}({', '.join(operands)})"
+def _call(record: Op, operands: list[str]) -> str:
+    if record.infix and len(operands) > 1:
+        return f" {record.infix} ".join(operands)
+    return (
+        f"{record.infix}{operands[0]}" if record.infix else f"{record.name}({', '.join(operands)})"
+    )
 
 
-def _letters(rule: Any, count: int) -> list[str]:
+def _letters(record: Op, i: int) -> list[str]:
     """What the formula calls the inputs: the rule's own parameters after g and y."""
+    rules = record.rules
+    named, skip = (record.definition, 0) if record.composite else (rules[min(i, len(rules) - 1)], 2)
     plain = (inspect.Parameter.POSITIONAL_OR_KEYWORD,)
-    found = [p.name for p in inspect.signature(rule).parameters.values() if p.kind in plain]
-    return found[2 : 2 + count]
+    found = inspect.signature(named).parameters.values()  # type: ignore[arg-type]
+    return [p.name for p in found if p.kind in plain][skip:]
 
 
 def _braced(name: str) -> str:

@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 
 from .. import ops, random
 from ..array import float64, np
-from ..autograd import cast, expand, sum_to
 from ..ops.collective import all_reduce
-from ..ops.conv import _conv2d_weight, _fold_windows
-from ..ops.shape import scatter_
+from ..ops.conv import conv2d_weight, fold
+from ..ops.shape import cast, expand, scatter, sum_to
 from .gradients import gradients
 from .report import Report
 from .table import Table
@@ -103,7 +102,9 @@ def _examples() -> Iterator[Example]:
     yield example("sum_to", lambda x: sum_to(x, shape=(2, 1)), _any(2, 2, 3))
     yield example("getitem", lambda x: x[:, [0, 2, 0]], _any(2, 3))
     yield example("gather", lambda x: ops.gather(x, 1, _INDEX), _any(2, 3))
-    yield example("scatter", lambda x: scatter_(x, shape=(4, 3), index=[0, 2]), _any(2, 3))
+    yield example(
+        "scatter", lambda x: scatter(x, shape=(4, 3), index=[0, 2], once=False), _any(2, 3)
+    )
     yield example("cat", lambda a, b: ops.cat([a, b, a], 1), _any(2, 3), _any(2, 1))
     yield example("stack", lambda a, b: ops.stack([a, b], 1), _any(2, 3), _any(2, 3))
     yield example("split", lambda x: ops.split(x, [1, 2], 1), _any(2, 3))
@@ -121,7 +122,7 @@ def _examples() -> Iterator[Example]:
     )
     yield example(
         "conv2d_weight",
-        lambda x, e: _conv2d_weight(x, e, groups=1, **{**_WINDOW, "stride": (2, 2)}),
+        lambda x, e: conv2d_weight(x, e, groups=1, **{**_WINDOW, "stride": (2, 2)}),
         _any(2, 2, 4, 4),
         _any(2, 2, 3, 2),
     )
@@ -131,9 +132,7 @@ def _examples() -> Iterator[Example]:
     yield example("all_reduce", all_reduce, _any(2, 3))
     yield example("conv1d", ops.conv1d, _any(2, 2, 5), _any(2, 2, 3))
     yield example("windows", lambda x: ops.windows(x, 2, 2, 1), _any(1, 2, 3, 4))
-    yield example(
-        "fold_windows", lambda x: _fold_windows(x, size=(2, 3), **_WINDOW), _any(1, 2, 2, 2, 4)
-    )
+    yield example("fold_windows", lambda x: fold(x, size=(2, 3), **_WINDOW), _any(1, 2, 2, 2, 4))
 
 
 EXAMPLES: tuple[Example, ...] = tuple(_examples())

@@ -19,7 +19,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..array import Array, module_of, nccl, np
+from ..array import Array, module_of, np
+from ..ops.collective import all_reduce
+from ..seam import twin
+from .cuda.device import nccl
 
 # What launchers tell their processes of how many there are: MPICH and Intel MPI, Open MPI, MVAPICH.
 SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
@@ -141,3 +144,9 @@ def group() -> Group:
 @functools.cache
 def _started_group() -> Group:
     return _MPIGroup() if started() > 1 else Group()
+
+
+@twin(all_reduce)
+def all_reduce_(x: Array) -> Any:
+    """By MPI on the CPU, by NCCL on GPUs."""
+    return NotImplemented if group().size == 1 else group().sum(x)

@@ -5,9 +5,18 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from .. import hooks as replay
-from ..fast.cuda import kernels
+from ..array import Array
+from ..hooks import numbers
 from ..nn import Module
+from ..seam import definition
+
+
+@definition
+def blend(average: Array, now: Array, rates: Any) -> None:
+    """average ← keep · average + follow · now, in place."""
+    keep, follow = rates
+    average *= keep
+    average += follow * now
 
 
 class EMA:
@@ -28,14 +37,10 @@ class EMA:
     def update(self) -> None:
         """Move the average one step towards the network as it is now."""
         averages, now = self.module.state_dict(), self.network.state_dict()
-        rates = replay.numbers(self._next_rates, 2)
+        rates = numbers(self._next_rates, 2)
         for name, average in averages.items():
-            if kernels.serve(average.array):
-                kernels.blend(average.array, now[name].array, rates)
-            elif average.dtype.kind == "f":
-                keep, follow = rates
-                average.array *= keep
-                average.array += follow * now[name].array
+            if average.dtype.kind == "f":
+                blend(average.array, now[name].array, rates)
             else:
                 average.array[...] = now[name].array
 

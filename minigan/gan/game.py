@@ -11,10 +11,11 @@ from typing import Any
 
 from .. import hooks as replay
 from .. import random
-from ..array import asarray, module_of, np, scalars
+from ..array import asarray, module_of, np
 from ..autograd import grad, no_grad
 from ..fast import cuda
 from ..fast.mpi import group
+from ..hooks import scalars
 from ..nn import Module
 from ..nn.utils import clip_grad_norm_, evaluating
 from ..ops import isfinite, sigmoid
@@ -278,8 +279,6 @@ class Minimax(Players):
 
     def _settle_gradients(self, network: Module) -> None:
         """Average over the processes that train together, and clip; both only if asked for."""
-        players = {id(self.generator): self.g_optimizer, id(self.discriminator): self.d_optimizer}
-        players[id(network)].average_gradients()
         if self.clip_grad_norm:
             clip_grad_norm_(network.parameters(), self.clip_grad_norm)
 

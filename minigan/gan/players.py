@@ -113,7 +113,7 @@ class Players:
         """
         fade = max(0.0, 1 - self.step / self.noise_steps) if self.noise_steps else 1.0
         if fade < 1:
-            replay.not_in_graph("the instance noise fades")
+            replay.not_in_capture("the instance noise fades")
         if self.instance_noise * fade:
             samples = samples + self.instance_noise * fade * randn_like(samples)
         if self.pack == 1:
@@ -151,7 +151,7 @@ class Players:
         for penalty in self.penalties:
             times = 1 if update is None else penalty.every
             if times > 1:
-                replay.not_in_graph(f"{penalty} comes only every so often")
+                replay.not_in_capture(f"{penalty} comes only every so often")
             if update is not None and update % times:
                 continue
             term = penalty.loss(self.discriminator, seen_real, seen_fake)

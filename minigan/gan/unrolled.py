@@ -7,19 +7,17 @@ gradient flows back through these steps, the optimiser's rule included: G sees h
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
-from .. import hooks as replay
+from ..array import is_array
 from ..autograd import grad
+from ..hooks import not_in_capture
 from ..nn import Module, Parameter
-from ..ops import maximum, sqrt
-from ..optim import SGD, Adam, Optimizer, RMSprop
+from ..optim import Optimizer
+from ..optim.optimizer import rates_of
 from ..tensor import Tensor
-from .penalties import TINY
 
 
 @contextmanager
@@ -35,7 +33,7 @@ def unrolled(
     They are tensors with a graph through all steps. Afterwards weights, buffers and the optimiser
     are as they were. ``project`` is applied to every weight after every step.
     """
-    replay.not_in_graph("unrolling goes on from the optimiser's number of steps")
+    not_in_capture("unrolling goes on from the optimiser's number of steps")
     moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
     places = [
         (module, name, value)
@@ -70,71 +68,15 @@ def _install(places: list[Any], parameters: list[Parameter], weights: list[Any])
         setattr(module, name, new[id(p)])
 
 
-# --------------------------------------------------------- the optimisers' rules, differentiable
-
-
 def _rule(optimizer: Optimizer, p: Parameter) -> Callable[[Tensor, Tensor], Tensor]:
     """``rule(weight, gradient)``: the weight after one more step; it remembers its averages."""
     (group,) = [g for g in optimizer.param_groups if any(q is p for q in g["params"])]
-    state = {k: v if k == "step" else Tensor(v) for k, v in optimizer.state.get(p, {}).items()}
-    for kind, update in _UPDATES.items():
-        if isinstance(optimizer, kind):
-            return partial(update, group, state, getattr(optimizer, "decoupled", False))
-    raise ValueError(
-        "unroll= goes through the steps of Adam, AdamW, RMSprop and SGD, "
-        f"not of {type(optimizer).__name__}"
-    )
+    state = {
+        name: Tensor(value.copy()) if is_array(value) else value
+        for name, value in optimizer.state_of(p, group).items()
+    }
 
+    def rule(weight: Tensor, gradient: Tensor) -> Tensor:
+        return optimizer.rule(weight, gradient, state, rates_of(group, state))
 
-def _adam(group: dict[str, Any], state: Any, decoupled: bool, p: Tensor, g: Tensor) -> Tensor:
-    """The formulas of ``optim.Adam``."""
-    lr, (beta1, beta2) = group["lr"], group["betas"]
-    if decoupled:
-        p = p - lr * group["weight_decay"] * p
-        group = {**group, "weight_decay": 0}
-    g = _descended(group, p, g)
-    t = state["step"] = state.get("step", 0) + 1
-    m = state["exp_avg"] = beta1 * state.get("exp_avg", 0) + (1 - beta1) * g
-    v = state["exp_avg_sq"] = beta2 * state.get("exp_avg_sq", 0) + (1 - beta2) * (g * g)
-    if group["amsgrad"]:
-        v = state["max_exp_avg_sq"] = maximum(state.get("max_exp_avg_sq", v), v)
-    root = sqrt(v + TINY) / math.sqrt(1 - beta2**t) + group["eps"]
-    return p - lr / (1 - beta1**t) * m / root
-
-
-def _rmsprop(group: dict[str, Any], state: Any, _: bool, p: Tensor, g: Tensor) -> Tensor:
-    """The formulas of ``optim.RMSprop``."""
-    lr, alpha, mu = group["lr"], group["alpha"], group["momentum"]
-    g = _descended(group, p, g)
-    v = state["square_avg"] = alpha * state.get("square_avg", 0) + (1 - alpha) * (g * g)
-    if group["centered"]:
-        m = state["grad_avg"] = alpha * state.get("grad_avg", 0) + (1 - alpha) * g
-        v = v - m * m
-    change = g / (sqrt(v + TINY) + group["eps"])
-    if mu:
-        change = state["momentum_buffer"] = mu * state.get("momentum_buffer", 0) + change
-    return p - lr * change
-
-
-def _sgd(group: dict[str, Any], state: Any, _: bool, p: Tensor, g: Tensor) -> Tensor:
-    """The formulas of ``optim.SGD``."""
-    mu = group["momentum"]
-    g = _descended(group, p, g)
-    if mu:
-        before = state.get("momentum_buffer")
-        b = g if before is None else mu * before + (1 - group["dampening"]) * g
-        state["momentum_buffer"] = b
-        g = g + mu * b if group["nesterov"] else b
-    return p - group["lr"] * g
-
-
-def _descended(group: dict[str, Any], p: Tensor, g: Tensor) -> Tensor:
-    g = -g if group["maximize"] else g
-    return g + group["weight_decay"] * p if group["weight_decay"] else g
-
-
-_UPDATES: dict[type[Optimizer], Callable[..., Tensor]] = {
-    Adam: _adam,
-    RMSprop: _rmsprop,
-    SGD: _sgd,
-}
+    return rule

@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from .. import ops
-from ..array import module_of, scalars
+from ..array import module_of
+from ..hooks import scalars
 from ..tensor import Tensor
 from .loss import Loss, buffer, reduce, reduction_of, same_shape
 

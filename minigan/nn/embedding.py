@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .. import ops
-from ..array import module_of, scalars
+from ..array import module_of
+from ..hooks import scalars
 from ..tensor import Parameter, Tensor
 from . import init
 from .module import Module

@@ -11,7 +11,7 @@ import warnings
 from typing import Any
 
 from .. import ops
-from ..fast.mpi import group
+from ..array import np
 from ..ops import conv1d, conv2d, conv_transpose2d, linear, pad, sigmoid, tanh, where
 from ..ops.collective import all_reduce
 from ..tensor import Tensor
@@ -160,7 +160,7 @@ def sync_batch_norm(
     ranks, too.
     """
     axes = (0, *range(2, x.ndim))
-    n = x.numel() // max(x.shape[1], 1) * group().size
+    n = all_reduce(Tensor(np.asarray(x.numel() // max(x.shape[1], 1), x.dtype))).item()
     mean = all_reduce(x.sum(axes, keepdim=True)) / n
     centred = x - mean
     variance = all_reduce((centred * centred).sum(axes, keepdim=True)) / n

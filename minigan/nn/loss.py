@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 
 from .. import ops
-from ..array import scalars
+from ..hooks import scalars
 from ..tensor import Tensor
 from .module import Buffer, Module
 

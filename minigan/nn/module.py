@@ -214,7 +214,6 @@ class Module:
             if (moved := move(t.array)) is not t.array:
                 t.data = moved
                 t.grad = None if t.grad is None else Tensor(move(t.grad.array))
-                t.grad_home = None  # the optimiser's buffer is of the old dtype or device
         return self
 
     def float(self) -> Module:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from .. import ops
-from ..ops import chunk, linear, sigmoid, tanh
+from ..ops import linear, tanh
 from ..tensor import Parameter, Tensor
 from . import functional as F
 from . import init
@@ -194,11 +194,7 @@ class GRU(_Recurrent):
     gates = 3
 
     def step(self, from_input: Tensor, from_state: Tensor, state: State) -> State:
-        reset, update, new = chunk(from_input, 3, 1)
-        reset_h, update_h, new_h = chunk(from_state, 3, 1)
-        keep = sigmoid(update + update_h)
-        proposal = tanh(new + sigmoid(reset + reset_h) * new_h)
-        return (proposal + keep * (state[0] - proposal),)
+        return (ops.gru_step(from_input, from_state, *state),)
 
 
 class LSTM(_Recurrent):
@@ -209,7 +205,11 @@ class LSTM(_Recurrent):
     gates = 4
     states = 2
 
+    def step(self, from_input: Tensor, from_state: Tensor, state: State) -> State:
+        return ops.lstm_step(from_input + from_state, state[1])
+
     def _read(self, sequence: Tensor, suffix: str, state: State) -> tuple[Tensor, State]:
         w_ih, b_ih, w_hh, b_hh = self._weights(suffix)
-        h, c = ops.lstm(linear(sequence, w_ih, b_ih if b_ih is None else b_ih + b_hh), w_hh, *state)
+        bias = b_ih if b_ih is None else b_ih + b_hh
+        h, c = ops.lstm(linear(sequence, w_ih, bias), w_hh, *state)
         return h, (h[-1], c[-1])

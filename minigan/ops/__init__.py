@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..array import asarray, device_of, is_array, np
-from ..autograd import cast, is_grad_enabled
+from ..autograd import is_grad_enabled
 from ..tensor import Tensor
 from .conv import conv1d, conv2d, conv_transpose2d, windows
 from .create import (
@@ -83,8 +83,9 @@ from .reduce import (
     sum,
     var,
 )
-from .rnn import lstm
+from .rnn import gru_step, lstm, lstm_step
 from .shape import (
+    cast,
     cat,
     chunk,
     expand,

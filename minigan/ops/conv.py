@@ -9,29 +9,25 @@ is linear in each of ȳ, w and x. Its derivative in ȳ is ``conv2d(x, w)``, in x
 two, and second derivatives close. (What deep learning calls convolution is a correlation: the
 kernel is not flipped.)
 
-Arrays have shape (N, C, H, W) but channels lie innermost in memory. Unfolding x into a matrix with
-one row per output position then copies whole runs of channels, and the product of that matrix with
-the weights *is* the output in the same layout: nothing is ever transposed.
+Each is one product of matrices. A row of the matrix of x is the window of x under one position of
+the kernel; a column of the matrix of w is one kernel. Arrays have shape (N, C, H, W) but channels
+lie innermost in memory, so that windows are copied in whole runs of channels and the product *is*
+the output in the same layout.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
-from ..array import Array, module_of, np
-from ..autograd import op
-from ..fast.cuda import kernels
-from ..fast.cuda.kernels import product
+from ..array import Array, module_of
+from ..graph import op
 from .reduce import sum
-from .shape import pad, reshape_
+from .shape import pad, reshape
 
 Pair = tuple[int, int]
 
-CACHE = 2_000_000  # bytes of unfolded windows at a time; much less keeps BLAS's threads waiting
 
-
-# ------------------------------------------------------------------------------- on arrays: unfold
+# -------------------------------------------------------------------- pictures ↔ rows of a matrix
 
 
 def channels_last(x: Array) -> Array:
@@ -39,7 +35,7 @@ def channels_last(x: Array) -> Array:
     return module_of(x).ascontiguousarray(x.transpose(0, 2, 3, 1))
 
 
-def _padded(x: Array, low: Pair, high: Pair, value: float = 0.0) -> Array:
+def padded(x: Array, low: Any, high: Any, value: float = 0.0) -> Array:
     """``x`` (N, C, H, W) as (N, low + H + high, low + W + high, C) with a border of ``value``."""
     if not (any(low) or any(high)):
         return channels_last(x)
@@ -50,7 +46,7 @@ def _padded(x: Array, low: Pair, high: Pair, value: float = 0.0) -> Array:
     return out
 
 
-def _windows(x: Array, kernel: Pair, stride: Pair, dilation: Pair) -> Array:
+def windows_of(x: Array, kernel: Pair, stride: Pair, dilation: Pair) -> Array:
     """The view (N, oh, ow, kh, kw, C) of an (N, H, W, C) array: one window per output position."""
     n, h, w, c = x.shape
     (kh, kw), (sh, sw), (dh, dw) = kernel, stride, dilation
@@ -75,19 +71,7 @@ def output_size(size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation:
     return oh, ow
 
 
-def _blocks(windows: Array) -> Iterator[slice]:
-    """A few pictures at a time, all of them on a GPU.
-
-    Their unfolded windows are then still in the CPU's cache when they are multiplied: a DCGAN's
-    step takes 5 to 12% more time with all pictures unfolded first, and more memory.
-    """
-    n = len(windows)
-    few = CACHE // max(windows.nbytes // max(n, 1), 1) if module_of(windows) is np else n
-    for start in range(0, n, max(few, 1)):
-        yield slice(start, start + max(few, 1))
-
-
-def _columns(windows: Array, groups: int) -> Array:
+def columns(windows: Array, groups: int) -> Array:
     """Windows unfolded: (groups, N·oh·ow, kh·kw·C/groups), one row per output position."""
     n, oh, ow, kh, kw, c = windows.shape
     split = windows.reshape(n, oh, ow, kh, kw, groups, c // groups) if groups > 1 else windows[
@@ -96,19 +80,21 @@ def _columns(windows: Array, groups: int) -> Array:
     return split.transpose(5, 0, 1, 2, 3, 4, 6).reshape(groups, n * oh * ow, kh * kw * c // groups)
 
 
-def _rows(y: Array, groups: int) -> Array:
+def rows(y: Array, groups: int) -> Array:
     """y (N, H, W, C) as (groups, N·H·W, C/groups)."""
     n, h, w, c = y.shape
     return y.reshape(n * h * w, groups, c // groups).transpose(1, 0, 2)
 
 
-def _correlate(windows: Array, matrix: Array, bias: Array | None, out: Array) -> None:
-    """Fill ``out`` (N, oh, ow, O) with the products of windows and a kernel as a matrix."""
-    for block in _blocks(windows):
-        rows = _columns(windows[block], len(matrix)) @ matrix
-        if bias is not None:
-            rows += bias.reshape(len(matrix), 1, -1)  # while the product is in the cache
-        out[block] = rows.transpose(1, 0, 2).reshape(out[block].shape)
+def kernels_of(w: Array, groups: int) -> Array:
+    """w (O, C/groups, kh, kw) as (groups, kh·kw·C/groups, O/groups), one kernel a column."""
+    o, c, kh, kw = w.shape
+    return channels_last(w).reshape(groups, o // groups, kh * kw * c).transpose(0, 2, 1)
+
+
+def pictures(y: Array, n: int, size: Pair) -> Array:
+    """(groups, N·H·W, C/groups) as (N, C, H, W), channels innermost in memory."""
+    return y.transpose(1, 0, 2).reshape(n, *size, y.shape[0] * y.shape[2]).transpose(0, 3, 1, 2)
 
 
 # ------------------------------------------------------------------------------------- the trio
@@ -118,35 +104,56 @@ def _bias_rule(g: Any, y: Any, x: Any, w: Any, b: Any, **settings: Any) -> Any:
     return sum(g, (0, 2, 3))
 
 
+def _plus(y: Array, b: Array | None) -> Array:
+    return y if b is None else y + b.reshape(-1, 1, 1)
+
+
+def _correlation(
+    x: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: int | Pair = 1,
+    padding: int | Pair | str = 0,
+    dilation: int | Pair = 1,
+    groups: int = 1,
+) -> Any:
+    """The correlation of pictures with a kernel, as ``torch.nn.functional.conv2d``.
+
+    Shapes: x (N, C, H, W), weight (O, C/groups, kh, kw), bias (O,) → (N, O, oh, ow) with
+    oh = ⌊(H + 2p - d(kh - 1) - 1)/s⌋ + 1. ``padding`` may be ``"valid"`` or, for stride 1 and an
+    odd extent of the kernel, ``"same"``.
+    """
+    _check("conv2d", x, weight, bias, weight.shape[1] * groups, len(weight))
+    if len(weight) % groups:
+        raise ValueError(f"conv2d: {len(weight)} output channels do not split into {groups} groups")
+    stride, dilation = _pair(stride, "stride"), _pair(dilation, "dilation")
+    if isinstance(padding, str):
+        padding = _named_padding(padding, weight.shape[2:], stride, dilation)
+    inputs = (x, weight) if bias is None else (x, weight, bias)
+    settings = {"stride": stride, "padding": _pair(padding, "padding"), "dilation": dilation}
+    return inputs, settings | {"groups": groups}
+
+
 @op(
     lambda g, y, x, w, b=None, **s: _conv_transpose2d(g, w, size=x.shape[2:], **s),
-    lambda g, y, x, w, b=None, **s: _conv2d_weight(x, g, kernel=w.shape[2:], **s),
+    lambda g, y, x, w, b=None, **s: conv2d_weight(x, g, kernel=w.shape[2:], **s),
     _bias_rule,
+    prepare=_correlation,
     latex=r"\bar x = \bar y *^{\top} w, \quad \bar w = x \star \bar y, \quad"
     r" \bar b = \textstyle\sum_{n,i,j} \bar y",
 )
-def _conv2d(
+def conv2d(
     x: Array, w: Array, b: Any = None, *, stride: Pair, padding: Pair, dilation: Pair, groups: int
 ) -> Array:
-    """The correlation of x with w."""
-    xp, (o, c, kh, kw) = module_of(x), w.shape
-    size = output_size(x.shape[2:], (kh, kw), stride, padding, dilation)
-    matrix = channels_last(w).reshape(groups, o // groups, kh * kw * c).transpose(0, 2, 1)
-    if kernels.serve(x, w):
-        columns = kernels.unfold(x, size, (kh, kw), stride, padding, dilation, groups)
-        rows = product(columns, matrix)
-        if b is not None:
-            rows += b.reshape(groups, 1, -1)
-        return rows.transpose(1, 0, 2).reshape(len(x), *size, o).transpose(0, 3, 1, 2)
-    windows = _windows(_padded(x, padding, padding), (kh, kw), stride, dilation)
-    y = xp.empty((len(x), *size, o), dtype=xp.result_type(x, w))
-    _correlate(windows, matrix, b, y)
-    return y.transpose(0, 3, 1, 2)
+    """The correlation of x with w, plus b: windows, a matrix of them, and its product with w."""
+    windows = windows_of(padded(x, padding, padding), w.shape[2:], stride, dilation)
+    y = columns(windows, groups) @ kernels_of(w, groups)
+    return _plus(pictures(y, len(x), windows.shape[1:3]), b)
 
 
 @op(
-    lambda g, y, x, w, b=None, *, size, **s: _conv2d(g, w, **s),
-    lambda g, y, x, w, b=None, *, size, **s: _conv2d_weight(g, x, kernel=w.shape[2:], **s),
+    lambda g, y, x, w, b=None, *, size, **s: conv2d(g, w, **s),
+    lambda g, y, x, w, b=None, *, size, **s: conv2d_weight(g, x, kernel=w.shape[2:], **s),
     _bias_rule,
     latex=r"\bar x = \bar y * w, \quad \bar w = \bar y \star x, \quad"
     r" \bar b = \textstyle\sum_{n,i,j} \bar y",
@@ -162,103 +169,26 @@ def _conv_transpose2d(
     dilation: Pair,
     groups: int,
 ) -> Array:
-    """The adjoint of ``_conv2d`` in its input: every element of x spreads a kernel over y.
-
-    Seen from y, output position i gathers x[h]·w[u] wherever s·h + d·u = i + p. Positions that
-    are s apart meet the same taps u, on neighbouring h: each of these s² phases of y is an ordinary
-    correlation with a part of the kernel. No windows overlap that would have to be added up; by
-    spreading, a DCGAN's step takes 25% longer.
-    """
-    o, c, kh, kw = w.shape
-    # few outputs: unfolding x would move more than adding up overlaps, which a kernel need not do
-    if 8 * c * groups <= o or kernels.serve(x, w):
-        return _spread(x, w, b, size, stride, padding, dilation, groups)
-    xp, axes = module_of(x), (0, 1)
-    phases = [_phases(size[i], w.shape[2 + i], stride[i], padding[i], dilation[i]) for i in axes]
-    low = tuple(max([0, *(-p.first for p in phases[i])]) for i in axes)
-    high = tuple(max([0, *(p.end - x.shape[2 + i] for p in phases[i])]) for i in axes)
-    padded = _padded(x, low, high)  # type: ignore[arg-type]
-    kernel = channels_last(w).reshape(groups, o // groups, kh, kw, c)
-    y = xp.empty((len(x), *size, groups * c), dtype=xp.result_type(x, w))
-    y[...] = 0 if b is None else b  # what no tap meets
-    for v in phases[0]:
-        for h in phases[1]:
-            seen = padded[:, low[0] + v.first : low[0] + v.end, low[1] + h.first : low[1] + h.end]
-            windows = _windows(seen, (v.meeting, h.meeting), (1, 1), (v.step, h.step))
-            part = kernel[:, :, v.taps, h.taps].transpose(0, 2, 3, 1, 4)
-            matrix = part.reshape(groups, -1, c)
-            _correlate(windows, matrix, b, y[:, v.outputs, h.outputs])
-    return y.transpose(0, 3, 1, 2)
-
-
-class _Phase(NamedTuple):
-    """The positions along one axis of y that gather with the same taps of the kernel."""
-
-    outputs: slice
-    taps: slice  # in the order in which they meet x, so backwards
-    meeting: int  # how many taps that are
-    first: int  # the first of x that is met
-    end: int  # one past the last
-    step: int  # between the places in x that two neighbouring taps meet
-
-
-def _phases(size: int, k: int, s: int, p: int, d: int) -> list[_Phase]:
-    """The phases of ``size`` outputs that gather from anywhere."""
-    found = []
-    for i in range(min(s, size)):
-        taps = [u for u in reversed(range(k)) if (i + p - d * u) % s == 0]
-        met = [(i + p - d * u) // s for u in taps]
-        if taps:
-            end = met[-1] + len(range(i, size, s))
-            step, between = (met[1] - met[0], taps[0] - taps[1]) if taps[1:] else (1, k)
-            found.append(
-                _Phase(
-                    slice(i, None, s), slice(taps[0], None, -between), len(taps), met[0], end, step
-                )
-            )
-    return found
-
-
-def _spread(
-    x: Array, w: Array, b: Any, size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int
-) -> Array:
-    """``_conv_transpose2d`` by its definition: a kernel for every element of x, overlaps added."""
+    """``conv2d``'s adjoint in its input: each element of x lays its kernel over y, added up."""
     (n, _, h, wd), (o, c, kh, kw) = x.shape, w.shape
-    matrix = w.reshape(groups, o // groups, c * kh * kw)
-    spread = product(_rows(channels_last(x), groups), matrix)  # (groups, N·h·w, c·kh·kw)
-    if kernels.serve(x, w):
-        shape = (n, groups * c, *size)
-        return kernels.fold(spread, b, shape, (h, wd), (kh, kw), stride, padding, dilation, groups)
+    spread = rows(channels_last(x), groups) @ w.reshape(groups, o // groups, c * kh * kw)
     spread = spread.transpose(1, 0, 2).reshape(n, h, wd, groups * c, kh * kw)
-    y = _fold_windows(
-        spread.transpose(0, 3, 1, 2, 4),
-        size=size, kernel=(kh, kw), stride=stride, padding=padding, dilation=dilation,
-    )  # fmt: skip
-    if b is not None:
-        y += b.reshape(-1, 1, 1)
-    return y
+    place: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
+    return _plus(fold(spread.transpose(0, 3, 1, 2, 4), size=size, kernel=(kh, kw), **place), b)
 
 
 @op(
     lambda g, y, x, e, *, kernel, **s: _conv_transpose2d(e, g, size=x.shape[2:], **s),
-    lambda g, y, x, e, *, kernel, **s: _conv2d(x, g, **s),
+    lambda g, y, x, e, *, kernel, **s: conv2d(x, g, **s),
     latex=r"\bar x = e *^{\top} \bar y, \quad \bar e = x * \bar y",
 )
-def _conv2d_weight(
+def conv2d_weight(
     x: Array, e: Array, *, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int
 ) -> Array:
-    """The gradient of ``_conv2d`` in its kernel, for an output gradient e."""
-    (kh, kw), xp = kernel, module_of(x)
-    c, o = x.shape[1] // groups, e.shape[1] // groups
-    if kernels.serve(x, e):
-        columns = kernels.unfold(x, e.shape[2:], kernel, stride, padding, dilation, groups)
-        w = product(_rows(channels_last(e), groups).transpose(0, 2, 1), columns)
-        return w.reshape(groups * o, kh, kw, c).transpose(0, 3, 1, 2)
-    windows, e = _windows(_padded(x, padding, padding), kernel, stride, dilation), channels_last(e)
-    w = xp.zeros((groups, o, kh * kw * c), dtype=xp.result_type(x, e))
-    for block in _blocks(windows):
-        w += _rows(e[block], groups).transpose(0, 2, 1) @ _columns(windows[block], groups)
-    return w.reshape(groups * o, kh, kw, c).transpose(0, 3, 1, 2)
+    """The gradient of ``conv2d`` in its kernel, for an output gradient e."""
+    windows = windows_of(padded(x, padding, padding), kernel, stride, dilation)
+    w = rows(channels_last(e), groups).transpose(0, 2, 1) @ columns(windows, groups)
+    return w.reshape(e.shape[1], *kernel, -1).transpose(0, 3, 1, 2)
 
 
 # --------------------------------------------------------------------------------- for the public
@@ -269,36 +199,6 @@ def _pair(value: int | Pair, what: str) -> Pair:
     if len(pair) != 2:
         raise ValueError(f"{what} needs one or two integers, got {value}")
     return pair
-
-
-def conv2d(
-    x: Array,
-    weight: Array,
-    bias: Array | None = None,
-    stride: int | Pair = 1,
-    padding: int | Pair | str = 0,
-    dilation: int | Pair = 1,
-    groups: int = 1,
-) -> Array:
-    """The correlation of pictures with a kernel, as ``torch.nn.functional.conv2d``.
-
-    Shapes: x (N, C, H, W), weight (O, C/groups, kh, kw), bias (O,) → (N, O, oh, ow) with
-    oh = ⌊(H + 2p - d(kh - 1) - 1)/s⌋ + 1. ``padding`` may be ``"valid"`` or, for stride 1 and an
-    odd extent of the kernel, ``"same"``.
-    """
-    _check("conv2d", x, weight, bias, weight.shape[1] * groups, len(weight))
-    if len(weight) % groups:
-        raise ValueError(f"conv2d: {len(weight)} output channels do not split into {groups} groups")
-    dilation = _pair(dilation, "dilation")
-    if isinstance(padding, str):
-        padding = _named_padding(padding, weight.shape[2:], _pair(stride, "stride"), dilation)
-    settings: dict[str, Any] = {
-        "stride": _pair(stride, "stride"),
-        "padding": _pair(padding, "padding"),
-        "dilation": dilation,
-        "groups": groups,
-    }
-    return _conv2d(x, weight, *(() if bias is None else (bias,)), **settings)
 
 
 def _named_padding(name: str, kernel: Pair, stride: Pair, dilation: Pair) -> Pair:
@@ -352,7 +252,7 @@ def conv_transpose2d(
     if extra[0] >= s[0] or extra[1] >= s[1]:  # a window more would fit: not conv2d's mirror image
         whole = conv_transpose2d(x, weight, None, stride, 0, 0, groups, dilation)
         y = pad(whole, (-p[1], extra[1] - p[1], -p[0], extra[0] - p[0]))
-        return y if bias is None else y + reshape_(bias, shape=(-1, 1, 1))
+        return y if bias is None else y + reshape(bias, -1, 1, 1)
     return _conv_transpose2d(x, weight, *(() if bias is None else (bias,)), size=size, **settings)
 
 
@@ -377,15 +277,15 @@ def conv1d(
         return v[0] if isinstance(v, (tuple, list)) else v
 
     flat = conv2d(
-        reshape_(x, shape=(*x.shape[:2], 1, *x.shape[2:])),
-        reshape_(weight, shape=(*weight.shape[:2], 1, *weight.shape[2:])),
+        reshape(x, *x.shape[:2], 1, *x.shape[2:]),
+        reshape(weight, *weight.shape[:2], 1, *weight.shape[2:]),
         bias,
         (1, one(stride)),
         padding if isinstance(padding, str) else (0, one(padding)),
         (1, one(dilation)),
         groups,
     )
-    return reshape_(flat, shape=(*flat.shape[:2], flat.shape[3]))
+    return reshape(flat, *flat.shape[:2], flat.shape[3])
 
 
 def _check(
@@ -406,32 +306,28 @@ def _check(
 
 
 @op(
-    lambda g, y, x, *, value, **s: _fold_windows(g, size=x.shape[2:], **s),
+    lambda g, y, x, *, value, **s: fold(g, size=x.shape[2:], **s),
     latex=r"\bar x = \mathrm{fold}(\bar y)",
 )
-def _unfold_windows(
+def unfold(
     x: Array, *, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, value: float
 ) -> Array:
     """The windows of x: (N, C, H, W) → (N, C, oh, ow, kh·kw)."""
-    view = _windows(_padded(x, padding, padding, value), kernel, stride, dilation)
+    view = windows_of(padded(x, padding, padding, value), kernel, stride, dilation)
     n, oh, ow, kh, kw, c = view.shape
     return view.reshape(n, oh, ow, kh * kw, c).transpose(0, 4, 1, 2, 3)
 
 
 @op(
-    lambda g, y, x, *, size, **s: _unfold_windows(g, value=0.0, **s),
+    lambda g, y, x, *, size, **s: unfold(g, value=0.0, **s),
     latex=r"\bar x = \mathrm{unfold}(\bar y)",
 )
-def _fold_windows(
+def fold(
     x: Array, *, size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair
 ) -> Array:
-    """The adjoint of ``_unfold_windows``: overlapping windows are added up."""
+    """The adjoint of ``unfold``: overlapping windows are added up."""
     (kh, kw), (sh, sw), (ph, pw), (dh, dw) = kernel, stride, padding, dilation
     n, c, oh, ow, _ = x.shape
-    if kernels.serve(x):
-        spread = x.transpose(0, 2, 3, 1, 4)
-        shape = (n, c, *size)
-        return kernels.fold(spread, None, shape, (oh, ow), kernel, stride, padding, dilation, 1)
     y = module_of(x).zeros((n, c, size[0] + 2 * ph, size[1] + 2 * pw), dtype=x.dtype)
     for u in range(kh):
         for v in range(kw):
@@ -458,7 +354,4 @@ def windows(
         raise ValueError(f"expected pictures (N, C, H, W), got shape {tuple(x.shape)}")
     s, d = _pair(stride, "stride"), _pair(dilation, "dilation")
     output_size(x.shape[2:], kernel, s, p, d)
-    return _unfold_windows(x, kernel=kernel, stride=s, padding=p, dilation=d, value=value)
-
-
-__all__ = ["conv1d", "conv2d", "conv_transpose2d", "windows"]
+    return unfold(x, kernel=kernel, stride=s, padding=p, dilation=d, value=value)

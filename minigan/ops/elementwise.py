@@ -10,11 +10,10 @@ edges of ``clamp`` pass the gradient, ``maximum`` and ``minimum`` share ties equ
 from __future__ import annotations
 
 import math
+from typing import Any
 
-from .. import array as backend
-from ..array import Array, module_of
-from ..autograd import op
-from ..fast.cuda import kernels
+from ..array import Array, module_of, np
+from ..graph import op
 
 # ------------------------------------------------------------------------------------- arithmetic
 
@@ -23,6 +22,7 @@ from ..fast.cuda import kernels
     lambda g, y, a, b: g,
     lambda g, y, a, b: g,
     latex=r"\bar a = \bar y, \quad \bar b = \bar y",
+    infix="+",
 )
 def add(a: Array, b: Array) -> Array:
     """a + b."""
@@ -33,6 +33,7 @@ def add(a: Array, b: Array) -> Array:
     lambda g, y, a, b: g,
     lambda g, y, a, b: -g,
     latex=r"\bar a = \bar y, \quad \bar b = -\bar y",
+    infix="-",
 )
 def sub(a: Array, b: Array) -> Array:
     """a - b."""
@@ -43,6 +44,7 @@ def sub(a: Array, b: Array) -> Array:
     lambda g, y, a, b: g * b,
     lambda g, y, a, b: g * a,
     latex=r"\bar a = \bar y\,b, \quad \bar b = \bar y\,a",
+    infix="·",
 )
 def mul(a: Array, b: Array) -> Array:
     """a · b, element by element."""
@@ -53,13 +55,14 @@ def mul(a: Array, b: Array) -> Array:
     lambda g, y, a, b: g / b,
     lambda g, y, a, b: -g * y / b,
     latex=r"\bar a = \bar y / b, \quad \bar b = -\bar y\,y / b",
+    infix="/",
 )
 def div(a: Array, b: Array) -> Array:
     """a / b, element by element."""
     return a / b
 
 
-@op(lambda g, y, x: -g, latex=r"\bar x = -\bar y")
+@op(lambda g, y, x: -g, latex=r"\bar x = -\bar y", infix="-")
 def neg(x: Array) -> Array:
     """-x."""
     return -x
@@ -82,6 +85,7 @@ def _pow_exponent_rule(g, y, a, b):  # 0^b is flat in b
     _pow_base_rule,
     _pow_exponent_rule,
     latex=r"\bar a = \bar y\, b\, a^{b-1}, \quad \bar b = \bar y\, y \ln a",
+    infix="^",
 )
 def pow(a: Array, b: Array) -> Array:
     """a to the power b."""
@@ -139,7 +143,10 @@ def cos(x: Array) -> Array:
 )
 def erf(x: Array) -> Array:
     """The error function, 2/√π ∫₀ˣ exp(-t²) dt."""
-    return backend.erf(x)
+    return _erf(x).astype(x.dtype)
+
+
+_erf = np.vectorize(math.erf, otypes=["float64"])
 
 
 # ----------------------------------------------------------------------------- S-shaped and kinked
@@ -154,8 +161,6 @@ def tanh(x: Array) -> Array:
 @op(lambda g, y, x: g * (y * (1 - y)), latex=r"\bar x = \bar y\, y(1 - y)")
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)), without overflow and exact in both tails."""
-    if kernels.serve(x):
-        return kernels.activation(x, kernels.SIGMOID)
     xp = module_of(x)
     decay = xp.exp(-1.0 * xp.abs(x))  # -1.0: unsigned integers have no negative
     return xp.maximum(decay, x >= 0) / (1 + decay)  # 1 or decay, without a branch
@@ -174,32 +179,13 @@ def relu(x: Array) -> Array:
     return module_of(x).maximum(x, 0)
 
 
-@op(None, latex=r"\bar x = 0")
-def _slope(x: Array, *, negative_slope: float) -> Array:
-    """1 where x is positive, ``negative_slope`` elsewhere."""
-    xp = module_of(x)
-    if not 0 <= negative_slope <= 1:
-        return xp.where(x > 0, 1, negative_slope).astype(x.dtype)
-    # arithmetic where a choice would branch, on signs that cannot be foreseen: 5 times as fast
-    return xp.maximum((x > 0).astype(x.dtype), negative_slope)
-
-
-def _leaky_relu_rule(g, y, x, negative_slope):
-    if kernels.serve(g, x) and g.shape == x.shape:
-        return kernels.activation_backward(g, x, kernels.LEAKY_RELU, negative_slope)
-    return g * _slope(x, negative_slope=negative_slope)
-
-
 @op(
-    _leaky_relu_rule,
+    lambda g, y, x, negative_slope: where(x > 0, g, negative_slope * g),
     latex=r"\bar x = \bar y \cdot \begin{cases} 1 & x > 0 \\ \alpha & x \le 0 \end{cases}",
 )
 def leaky_relu(x: Array, *, negative_slope: float) -> Array:
     """x where positive, ``negative_slope`` · x elsewhere."""
-    if kernels.serve(x):
-        return kernels.activation(x, kernels.LEAKY_RELU, negative_slope)
-    xp = module_of(x)  # one of the two is always the right one, and faster than a choice
-    return (xp.maximum if negative_slope <= 1 else xp.minimum)(x, x * negative_slope)
+    return where(x > 0, x, negative_slope * x)
 
 
 @op(lambda g, y, x: g * sign(x), latex=r"\bar x = \bar y\, \mathrm{sign}(x)")
@@ -220,17 +206,17 @@ def _clamp_rule(g, y, x, min, max):
     return g if max is None else g * (x <= max)
 
 
-@op(_clamp_rule, latex=r"\bar x = \bar y\,[\mathrm{min} \le x \le \mathrm{max}]")
-def clamp_(x: Array, *, min: float | None, max: float | None) -> Array:
-    """x limited to [min, max]; None leaves that side open."""
-    return module_of(x).clip(x, min, max)
-
-
-def clamp(x: Array, min: float | None = None, max: float | None = None) -> Array:
+def _limits(x: Array, min: float | None = None, max: float | None = None) -> Any:
     """x limited to [min, max]; None leaves that side open."""
     if min is None and max is None:
         raise ValueError("clamp needs min, max or both")
-    return clamp_(x, min=min, max=max)
+    return (x,), {"min": min, "max": max}
+
+
+@op(_clamp_rule, prepare=_limits, latex=r"\bar x = \bar y\,[\mathrm{min} \le x \le \mathrm{max}]")
+def clamp(x: Array, *, min: float | None, max: float | None) -> Array:
+    """x limited to [min, max]; None leaves that side open."""
+    return module_of(x).clip(x, min, max)
 
 
 @op(

@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 
 from ..array import Array
-from ..autograd import op
-from ..fast.cuda import kernels
-from ..fast.cuda.kernels import product
+from ..graph import op
 from .reduce import sum
-from .shape import reshape_, squeeze, transpose, unsqueeze
+from .shape import reshape, squeeze, transpose, unsqueeze
 
 
 @op(
-    lambda g, y, a, b: matmul_(g, transpose(b, -1, -2)),
-    lambda g, y, a, b: matmul_(transpose(a, -1, -2), g),
+    lambda g, y, a, b: product(g, transpose(b, -1, -2)),
+    lambda g, y, a, b: product(transpose(a, -1, -2), g),
     latex=r"\bar a = \bar y\, b^\top, \quad \bar b = a^\top \bar y",
+    name="matmul",
+    infix="@",
 )
-def matmul_(a: Array, b: Array) -> Array:
+def product(a: Array, b: Array) -> Array:
     """The product of matrices in the last two axes."""
-    return product(a, b)
+    return a @ b
 
 
 def matmul(a: Array, b: Array) -> Array:
@@ -35,33 +35,29 @@ def matmul(a: Array, b: Array) -> Array:
     if b.ndim == 1:
         return squeeze(matmul(a, unsqueeze(b, 1)), -1)
     if a.ndim > 2 and b.ndim == 2:  # one product instead of many that share b
-        rows = reshape_(a, shape=(math.prod(a.shape[:-1]), a.shape[-1]))
-        return reshape_(matmul_(rows, b), shape=(*a.shape[:-1], b.shape[-1]))
-    return matmul_(a, b)
+        rows = reshape(a, math.prod(a.shape[:-1]), a.shape[-1])
+        return reshape(product(rows, b), *a.shape[:-1], b.shape[-1])
+    return product(a, b)
 
 
 @op(
-    lambda g, y, x, w, b=None: matmul_(g, w),
-    lambda g, y, x, w, b=None: matmul_(transpose(g, 0, 1), x),
+    lambda g, y, x, w, b=None: product(g, w),
+    lambda g, y, x, w, b=None: product(transpose(g, 0, 1), x),
     lambda g, y, x, w, b: sum(g, 0),
     latex=r"\bar x = \bar y\, W, \quad \bar W = \bar y^\top x, \quad"
     r" \bar b = \textstyle\sum_n \bar y_n",
+    name="linear",
 )
-def linear_(x: Array, w: Array, b: Array | None = None) -> Array:
+def affine(x: Array, w: Array, b: Array | None = None) -> Array:
     """x Wᵀ + b for x of shape (N, in), W (out, in), b (out,)."""
-    y = product(x, w.T)
-    if b is not None:
-        if kernels.serve(y, b):
-            return kernels.activation(y, kernels.NONE, bias=b)
-        y += b
-    return y
+    return x @ w.T if b is None else x @ w.T + b
 
 
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """x Wᵀ + b along the last axis: (*, in) → (*, out), with W (out, in) and b (out,)."""
-    rows = x if x.ndim == 2 else reshape_(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))
-    y = linear_(rows, weight) if bias is None else linear_(rows, weight, bias)
-    return y if x.ndim == 2 else reshape_(y, shape=(*x.shape[:-1], weight.shape[0]))
+    rows = x if x.ndim == 2 else reshape(x, math.prod(x.shape[:-1]), x.shape[-1])
+    y = affine(rows, weight) if bias is None else affine(rows, weight, bias)
+    return y if x.ndim == 2 else reshape(y, *x.shape[:-1], weight.shape[0])
 
 
 def outer(a: Array, b: Array) -> Array:

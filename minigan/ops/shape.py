@@ -6,10 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .. import hooks as replay
 from ..array import Array, asarray, device_of, is_array, module_of, np
-from ..autograd import expand as expand_
-from ..autograd import op
+from ..graph import op
 from ..tensor import Tensor
 
 
@@ -17,7 +15,7 @@ def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
     """``f(2, 3)`` and ``f((2, 3))`` alike."""
     if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
         sizes = tuple(sizes[0])
-    return tuple(int(s) for s in sizes)
+    return tuple([int(s) for s in sizes])
 
 
 def _axis(dim: int, ndim: int) -> int:
@@ -30,59 +28,62 @@ def _axis(dim: int, ndim: int) -> int:
 # ----------------------------------------------------------------------------------- shape and axes
 
 
-@op(lambda g, y, x, shape: reshape_(g, shape=x.shape), latex=r"\bar x = \mathrm{reshape}(\bar y)")
-def reshape_(x: Array, *, shape: tuple[int, ...]) -> Array:
-    """The same elements in row-major order under another shape."""
-    return x.reshape(shape)
+def _to_shape(x: Array, *shape: Any) -> Any:
+    return (x,), {"shape": _sizes(shape)}
 
 
-def reshape(x: Array, *shape: Any) -> Array:
+@op(
+    lambda g, y, x, shape: reshape(g, x.shape),
+    prepare=_to_shape,
+    latex=r"\bar x = \mathrm{reshape}(\bar y)",
+    view=True,
+)
+def reshape(x: Array, *, shape: tuple[int, ...]) -> Array:
     """The same elements, read in row-major order, under another shape; one size may be -1."""
-    return reshape_(x, shape=_sizes(shape))
+    return x.reshape(shape)
 
 
 def flatten(x: Array, start_dim: int = 0, end_dim: int = -1) -> Array:
     """Axes ``start_dim`` to ``end_dim`` joined into one."""
     start, end = _axis(start_dim, x.ndim), _axis(end_dim, x.ndim)
     joined = math.prod(x.shape[start : end + 1])
-    return reshape_(x, shape=(*x.shape[:start], joined, *x.shape[end + 1 :]))
+    return reshape(x, *x.shape[:start], joined, *x.shape[end + 1 :])
 
 
 def unflatten(x: Array, dim: int, sizes: Sequence[int]) -> Array:
     """Axis ``dim`` split into axes of the given sizes; one of them may be -1."""
     dim = _axis(dim, x.ndim)
-    return reshape_(x, shape=(*x.shape[:dim], *sizes, *x.shape[dim + 1 :]))
+    return reshape(x, *x.shape[:dim], *sizes, *x.shape[dim + 1 :])
 
 
 def squeeze(x: Array, dim: int | None = None) -> Array:
     """Without the axes of size 1, or without axis ``dim`` if its size is 1."""
     drop = range(x.ndim) if dim is None else [_axis(dim, x.ndim)]
-    return reshape_(x, shape=tuple(n for i, n in enumerate(x.shape) if i not in drop or n != 1))
+    return reshape(x, [n for i, n in enumerate(x.shape) if i not in drop or n != 1])
 
 
 def unsqueeze(x: Array, dim: int) -> Array:
     """With a new axis of size 1 at position ``dim``."""
     dim = _axis(dim, x.ndim + 1)
-    return reshape_(x, shape=(*x.shape[:dim], 1, *x.shape[dim:]))
+    return reshape(x, *x.shape[:dim], 1, *x.shape[dim:])
 
 
-def _permute_rule(g, y, x, dims):
-    back = tuple(sorted(range(len(dims)), key=dims.__getitem__))
-    return permute_(g, dims=back)
-
-
-@op(_permute_rule, latex=r"\bar x = \mathrm{permute}^{-1}(\bar y)")
-def permute_(x: Array, *, dims: tuple[int, ...]) -> Array:
-    """The axes in another order, without a copy."""
-    return x.transpose(dims)
-
-
-def permute(x: Array, *dims: Any) -> Array:
-    """The axes in the order ``dims``, without a copy."""
+def _in_order(x: Array, *dims: Any) -> Any:
     order = tuple(_axis(d, x.ndim) for d in _sizes(dims))
     if sorted(order) != list(range(x.ndim)):
         raise ValueError(f"permute needs each of the {x.ndim} axes once, got {_sizes(dims)}")
-    return permute_(x, dims=order)
+    return (x,), {"dims": order}
+
+
+@op(
+    lambda g, y, x, dims: permute(g, sorted(range(len(dims)), key=dims.__getitem__)),
+    prepare=_in_order,
+    latex=r"\bar x = \mathrm{permute}^{-1}(\bar y)",
+    view=True,
+)
+def permute(x: Array, *, dims: tuple[int, ...]) -> Array:
+    """The axes in the order ``dims``, without a copy."""
+    return x.transpose(dims)
 
 
 def transpose(x: Array, dim0: int, dim1: int) -> Array:
@@ -90,15 +91,32 @@ def transpose(x: Array, dim0: int, dim1: int) -> Array:
     dims = list(range(x.ndim))
     i, j = _axis(dim0, x.ndim), _axis(dim1, x.ndim)
     dims[i], dims[j] = dims[j], dims[i]
-    return permute_(x, dims=tuple(dims))
+    return permute(x, dims)
 
 
-def expand(x: Array, *sizes: Any) -> Array:
-    """Axes of size 1 repeated to ``sizes`` without a copy; -1 keeps a size."""
+def _to_sizes(x: Array, *sizes: Any) -> Any:
     wanted = _sizes(sizes)
     old = (1,) * (len(wanted) - x.ndim) + x.shape
-    shape = tuple(o if n == -1 else n for o, n in zip(old, wanted, strict=True))
-    return expand_(x, shape=shape)
+    return (x,), {"shape": tuple([o if n == -1 else n for o, n in zip(old, wanted, strict=True)])}
+
+
+@op(
+    lambda g, y, x, shape: sum_to(g, shape=x.shape),
+    prepare=_to_sizes,
+    latex=r"\bar x = \mathrm{sum}(\bar y)",
+    view=True,
+)
+def expand(x: Array, *, shape: tuple[int, ...]) -> Array:
+    """Axes of size 1 repeated to ``sizes`` without a copy; -1 keeps a size."""
+    return module_of(x).broadcast_to(x, shape)
+
+
+@op(lambda g, y, x, shape: expand(g, x.shape), latex=r"\bar x = \mathrm{expand}(\bar y)")
+def sum_to(x: Array, *, shape: tuple[int, ...]) -> Array:
+    """``x`` summed over the axes in which ``shape`` is 1 or absent: undoes broadcasting."""
+    extra = x.ndim - len(shape)
+    axes = tuple(i for i, n in enumerate(x.shape) if i < extra or shape[i - extra] != n)
+    return x.sum(axis=axes, keepdims=True).reshape(shape)
 
 
 def repeat(x: Array, *sizes: Any) -> Array:
@@ -107,32 +125,50 @@ def repeat(x: Array, *sizes: Any) -> Array:
     if len(times) < x.ndim:
         raise ValueError(f"repeat needs at least {x.ndim} counts, one per axis, got {times}")
     shape = (1,) * (len(times) - x.ndim) + x.shape
-    spread = reshape_(x, shape=tuple(s for n in shape for s in (1, n)))
+    spread = reshape(x, [s for n in shape for s in (1, n)])
     copies = tuple(s for pair in zip(times, shape, strict=True) for s in pair)
     joined = tuple(t * n for t, n in zip(times, shape, strict=True))
-    return reshape_(expand_(spread, shape=copies), shape=joined)
+    return reshape(expand(spread, copies), joined)
 
 
-@op(lambda g, y, x, dims: flip_(g, dims=dims), latex=r"\bar x = \mathrm{flip}(\bar y)")
-def flip_(x: Array, *, dims: tuple[int, ...]) -> Array:
-    """The elements in reverse order along ``dims``."""
+def _of_axes(x: Array, *dims: Any) -> Any:
+    return (x,), {"dims": tuple([_axis(d, x.ndim) for d in _sizes(dims)])}
+
+
+@op(
+    lambda g, y, x, dims: flip(g, dims),
+    prepare=_of_axes,
+    latex=r"\bar x = \mathrm{flip}(\bar y)",
+    view=True,
+)
+def flip(x: Array, *, dims: tuple[int, ...]) -> Array:
+    """The elements in reverse order along the axes ``dims``."""
     return module_of(x).flip(x, dims)
 
 
-def flip(x: Array, *dims: Any) -> Array:
-    """The elements in reverse order along the axes ``dims``."""
-    return flip_(x, dims=tuple(_axis(d, x.ndim) for d in _sizes(dims)))
+@op(lambda g, y, x, dtype: cast(g, dtype=x.dtype), latex=r"\bar x = \bar y", casts=True)
+def cast(x: Array, *, dtype: Any) -> Array:
+    """``x`` with another dtype."""
+    return x.astype(dtype, copy=False)
 
 
 # ----------------------------------------------------------------------------------------- indexing
 
 
+def _at(x: Array, index: Any, once: bool = False) -> Any:
+    index = tuple(_beside(x, i) for i in index) if isinstance(index, tuple) else _beside(x, index)
+    return (x,), {"index": index, "once": once}
+
+
 @op(
-    lambda g, y, x, index, once=False: scatter_(g, shape=x.shape, index=index, once=once),
+    lambda g, y, x, index, once: scatter(g, shape=x.shape, index=index, once=once),
+    prepare=_at,
     latex=r"\bar x_{\mathrm{index}} \mathrel{+}= \bar y",
+    view=True,
+    picks=True,
 )
-def index_(x: Array, *, index: Any, once: bool = False) -> Array:
-    """The elements at ``index``: slices, integers, integer arrays, a mask.
+def getitem(x: Array, *, index: Any, once: bool) -> Array:
+    """``x[index]`` as in NumPy: slices, integers, lists, integer tensors, masks, None, ``...``.
 
     ``once`` promises that no element is met twice, which makes the gradient cheap.
     """
@@ -140,10 +176,10 @@ def index_(x: Array, *, index: Any, once: bool = False) -> Array:
 
 
 @op(
-    lambda g, y, x, shape, index, once=False: index_(g, index=index, once=once),
+    lambda g, y, x, shape, index, once: getitem(g, index, once),
     latex=r"\bar x = \bar y_{\mathrm{index}}",
 )
-def scatter_(x: Array, *, shape: tuple[int, ...], index: Any, once: bool = False) -> Array:
+def scatter(x: Array, *, shape: tuple[int, ...], index: Any, once: bool) -> Array:
     """Zeros of ``shape`` with ``x`` added at ``index``; where an element is met twice, both add."""
     xp = module_of(x)
     out = xp.zeros(shape, dtype=x.dtype)
@@ -153,12 +189,6 @@ def scatter_(x: Array, *, shape: tuple[int, ...], index: Any, once: bool = False
     else:
         xp.add.at(out, index, x)
     return out
-
-
-def getitem(x: Array, index: Any) -> Array:
-    """``x[index]`` as in NumPy: slices, integers, lists, integer tensors, masks, None, ``...``."""
-    index = tuple(_beside(x, i) for i in index) if isinstance(index, tuple) else _beside(x, index)
-    return index_(x, index=index)
 
 
 def _beside(x: Array, index: Any) -> Any:
@@ -180,35 +210,32 @@ def gather(x: Array, dim: int, index: Any) -> Array:
         for i, n in enumerate(index.shape)
     ]
     mesh[dim] = index
-    return index_(x, index=tuple(mesh), once=index.shape[dim] == 1)
+    return getitem(x, tuple(mesh), once=index.shape[dim] == 1)
 
 
 # ------------------------------------------------------------------------------ joining and padding
 
 
-def _cat_rule(g, y, *inputs, dim, i=0):
-    start = sum(x.shape[dim] for x in inputs[:i])
-    part = slice(start, start + inputs[i].shape[dim])
-    return index_(g, index=(slice(None),) * dim + (part,))
-
-
-@op(_cat_rule, latex=r"\bar x_i = \mathrm{part}_i(\bar y)")
-def cat_(*inputs: Array, dim: int) -> Array:
-    """The inputs one after the other along ``dim``."""
-    xp = module_of(inputs[0])
-    while replay.recording() and len(inputs) > 8:  # CuPy would upload a table of so many
-        inputs = tuple(
-            xp.concatenate(inputs[i : i + 8], axis=dim) for i in range(0, len(inputs), 8)
-        )
-    return xp.concatenate(inputs, axis=dim)
-
-
-def cat(tensors: Sequence[Array], dim: int = 0) -> Array:
-    """The tensors one after the other along axis ``dim``; the other sizes must agree."""
+def _in_line(tensors: Sequence[Array], dim: int = 0) -> Any:
     if not len(tensors):
         raise ValueError("cat needs at least one tensor")
-    dim = _axis(dim, tensors[0].ndim)
-    return cat_(*tensors, dim=dim)
+    return tuple(tensors), {"dim": _axis(dim, tensors[0].ndim)}
+
+
+def _cat_rule(g, y, *inputs, dim, i=0):
+    start = sum(x.shape[dim] for x in inputs[:i])
+    return narrow(g, dim, start, inputs[i].shape[dim])
+
+
+@op(_cat_rule, prepare=_in_line, latex=r"\bar x_i = \mathrm{part}_i(\bar y)")
+def cat(*inputs: Array, dim: int) -> Array:
+    """The tensors one after the other along axis ``dim``; the other sizes must agree."""
+    return module_of(inputs[0]).concatenate(inputs, axis=dim)
+
+
+def narrow(x: Array, dim: int, start: int, length: int) -> Array:
+    """``length`` slices from ``start`` on along axis ``dim``."""
+    return getitem(x, (slice(None),) * dim + (slice(start, start + length),))
 
 
 def stack(tensors: Sequence[Array], dim: int = 0) -> Array:
@@ -230,10 +257,7 @@ def split(x: Array, split_size: int | Sequence[int], dim: int = 0) -> tuple[Arra
         if sum(sizes) != n:
             raise ValueError(f"split sizes {sizes} do not add up to axis {dim}'s size, {n}")
     ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
-    return tuple(
-        index_(x, index=(slice(None),) * dim + (slice(end - size, end),))
-        for size, end in zip(sizes, ends, strict=True)
-    )
+    return tuple(narrow(x, dim, end - n, n) for n, end in zip(sizes, ends, strict=True))
 
 
 def chunk(x: Array, chunks: int, dim: int = 0) -> tuple[Array, ...]:
@@ -244,16 +268,15 @@ def chunk(x: Array, chunks: int, dim: int = 0) -> tuple[Array, ...]:
 def unbind(x: Array, dim: int = 0) -> tuple[Array, ...]:
     """The slices along axis ``dim``, without that axis."""
     dim = _axis(dim, x.ndim)
-    return tuple(index_(x, index=(slice(None),) * dim + (i,)) for i in range(x.shape[dim]))
+    return tuple(getitem(x, (slice(None),) * dim + (i,)) for i in range(x.shape[dim]))
 
 
 def _pad_rule(g, y, x, width, value):
-    inside = tuple(slice(lo, lo + n) for (lo, _), n in zip(width, x.shape, strict=True))
-    return index_(g, index=inside)
+    return getitem(g, tuple(slice(lo, lo + n) for (lo, _), n in zip(width, x.shape, strict=True)))
 
 
 @op(_pad_rule, latex=r"\bar x = \mathrm{crop}(\bar y)")
-def pad_(x: Array, *, width: tuple[tuple[int, int], ...], value: float) -> Array:
+def pad_with(x: Array, *, width: Sequence[tuple[int, int]], value: float) -> Array:
     """``x`` with ``width[i] = (before, after)`` elements of ``value`` around axis i."""
     return module_of(x).pad(x, width, mode="constant", constant_values=value)
 
@@ -283,8 +306,8 @@ def pad(x: Array, pad: Sequence[int], mode: str = "constant", value: float = 0.0
         )
         grow = tuple((max(lo, 0), max(hi, 0)) for lo, hi in width)
         if any(lo < 0 or hi < 0 for lo, hi in width):
-            x = index_(x, index=crop)
-        return pad_(x, width=grow, value=value)
+            x = getitem(x, crop)
+        return pad_with(x, width=grow, value=value)
     if mode not in _NUMPY_MODES:
         raise ValueError(f"unknown padding mode {mode!r}: use constant, {', '.join(_NUMPY_MODES)}")
     limit = 1 if mode == "reflect" else 0

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import Any
 
-from ..array import Array, module_of, np
-from ..fast.cuda import kernels
-from .optimizer import Optimizer, check_at_least_0, direction, lerp
+from ..ops import maximum
+from .optimizer import Optimizer, check_at_least_0, direction, root
 
 __all__ = ["Adam", "AdamW"]
 
@@ -43,8 +42,6 @@ class Adam(Optimizer):
     """
 
     averages = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
-    number_of_rates = 4
-    decoupled = False  # AdamW: weight decay apart from the gradient
 
     def __init__(
         self,
@@ -75,56 +72,16 @@ class Adam(Optimizer):
     def _averages(self, group: dict[str, Any]) -> tuple[str, ...]:
         return self.averages if group["amsgrad"] else self.averages[:2]
 
-    def _rates(self, group: dict[str, Any], t: int) -> tuple[float, ...]:
-        lr, (beta1, beta2) = group["lr"], group["betas"]
-        shrink = 1 - lr * group["weight_decay"]
-        return -lr / (1 - beta1**t), math.sqrt(1 - beta2**t), shrink, t % 128 == 0
-
-    def _update(
-        self,
-        group: dict[str, Any],
-        rates: Sequence[Any],
-        p: Array,
-        g: Array,
-        averages: Sequence[Array],
-        a: Array,
-        b: Array,
-    ) -> None:
-        xp = module_of(p)
-        (beta1, beta2), eps, decay = group["betas"], group["eps"], group["weight_decay"]
-        if kernels.serve(p, g):
-            signs = self.decoupled, group["maximize"]
-            kernels.adam(p, g, averages, group["betas"], eps, decay, *signs, rates)
-            return
-        pace, correction, shrink, flush = rates
-        m, v, *v_max = averages
-        if self.decoupled and decay:
-            p *= shrink
-            decay = 0
-        g = direction(p, g, group["maximize"], decay, a, b)
-
-        lerp(m, g, 1 - beta1, b)  # m = beta1 m + (1 - beta1) g
-
-        v *= beta2  # v = beta2 v + (1 - beta2) g²
-        xp.multiply(g, 1 - beta2, out=b)
-        b *= g
-        v += b
-
-        if v_max:
-            v = xp.maximum(v_max[0], v, out=v_max[0])
-
-        root = xp.sqrt(v, out=b)  # root = sqrt(v / (1 - beta2ᵗ)) + eps
-        root /= correction
-        root += eps
-
-        xp.multiply(m, pace, out=a)  # p = p - lr m / (1 - beta1ᵗ) / root
-        p += xp.divide(a, root, out=a)
-
-        if xp is np and flush and eps > 1e-12:
-            # Where gradients stay 0, m and v fade below the smallest normal number (1e-38), and
-            # with such many CPUs compute slowly. Beside an eps of ordinary size they are nothing.
-            for average in averages:
-                average *= np.abs(average) >= np.finfo(average.dtype).tiny
+    @staticmethod
+    def rule(p: Any, g: Any, state: dict[str, Any], rates: Any) -> Any:
+        """One step of a parameter: the formulas above."""
+        (beta1, beta2), g = rates.betas, direction(p, g, rates)
+        m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
+        v = state["exp_avg_sq"] = beta2 * state["exp_avg_sq"] + (1 - beta2) * g * g
+        if rates.amsgrad:
+            v = state["max_exp_avg_sq"] = maximum(state["max_exp_avg_sq"], v)
+        m_hat, v_hat = m / (1 - beta1**rates.t), v / (1 - beta2**rates.t)
+        return p - rates.lr * m_hat / (root(v_hat) + rates.eps)
 
 
 class AdamW(Adam):
@@ -134,8 +91,6 @@ class AdamW(Adam):
     :math:`\lambda` the ``weight_decay``: every weight shrinks at the same rate, whereas in
     :class:`Adam` those with large gradients shrink less. All else is as in :class:`Adam`.
     """
-
-    decoupled = True
 
     def __init__(
         self,
@@ -149,3 +104,9 @@ class AdamW(Adam):
         maximize: bool = False,
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
+
+    @staticmethod
+    def rule(p: Any, g: Any, state: dict[str, Any], rates: Any) -> Any:
+        """One step of a parameter: first the weights shrink, then Adam's step."""
+        p = p - rates.lr * rates.weight_decay * p
+        return Adam.rule(p, g, state, SimpleNamespace(**{**vars(rates), "weight_decay": 0}))

@@ -1,25 +1,38 @@
-"""What all optimisers share: parameter groups, ``step()``, the state, and pieces of the rules."""
+"""What all optimisers share: parameter groups, ``step()``, hooks around it, and the state."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+import warnings
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
-from .. import hooks as replay
-from ..array import Array, asarray, device_of, module_of
+from ..array import asarray, device_of, is_array, module_of
 from ..autograd import enable_grad
-from ..fast import mpi as distributed
+from ..hooks import numbers
+from ..ops import sqrt
+from ..seam import definition
 from ..tensor import Tensor
-from .flat import Flat, flatten, restore, states_of
 
-BLOCK = 1 << 17  # elements updated at a time: all that an update touches stays in the CPU's cache
+TINY = 1e-38  # √ has a finite slope here, which it lacks at 0
+
+
+class HookHandle(NamedTuple):
+    """What registering a hook returns: ``remove()`` takes the hook off again."""
+
+    hooks: list[Any]
+    hook: Any
+
+    def remove(self) -> None:
+        self.hooks.remove(self.hook)
 
 
 class Optimizer:
     """Changes parameters so that the loss falls (or, with ``maximize``, rises).
 
-    A subclass names its averages in ``averages``, says in ``_rates`` what changes from step to
-    step, and computes one update in ``_update``.
+    A subclass gives its formula as a static method ``rule(p, g, state, rates)``: the new value of
+    one parameter from its gradient, with ``state`` the averages by name, which it replaces, and
+    ``rates`` the settings and ``t``, the number of this step. It works on arrays and on tensors.
 
     Parameters
     ----------
@@ -34,16 +47,14 @@ class Optimizer:
     param_groups : list of dicts
         The groups' settings, which may be changed between steps, and under ``"params"`` their
         parameters; :meth:`add_param_group` adds a group.
-
-    Notes
-    -----
-    Each ``parameter.array`` becomes a view of the optimiser's buffer when it is made, and gradients
-    are kept in one place from step to step: to keep a gradient, copy it.
+    state : dict
+        Per parameter that was stepped: its averages, arrays in its shape, and its step count.
     """
 
     averages: tuple[str, ...] = ()  # the arrays kept per parameter, by PyTorch's names
     counts_steps = True  # whether the state has a "step"
-    number_of_rates = 1
+    starts_at_zero = True  # the averages; else the rule finds none at first
+    rule: Callable[[Any, Any, dict[str, Any], Any], Any]
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         if isinstance(params, (Tensor, set, frozenset)):
@@ -54,7 +65,9 @@ class Optimizer:
         self._check(defaults)
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
-        self._flats: list[list[Flat]] = []  # per group: one for each dtype and device
+        self.state: dict[Tensor, dict[str, Any]] = {}
+        self._pre_hooks: list[Any] = []
+        self._post_hooks: list[Any] = []
         self._has_stepped = False  # the schedulers warn if they are stepped first
         groups = list(params)
         if not groups:
@@ -72,7 +85,7 @@ class Optimizer:
         TypeError
             If a parameter is not a tensor of floats.
         ValueError
-            If a setting is out of range, a parameter was computed, or it is listed already.
+            If a setting is out of range, a parameter was computed, or it is in another group.
         """
         if not isinstance(param_group, dict) or "params" not in param_group:
             raise TypeError(f"expected a dict with 'params', got {type(param_group).__name__}")
@@ -91,16 +104,20 @@ class Optimizer:
                     f"can't optimize a non-leaf Tensor: parameter {i} was computed by "
                     f"{p.op.name}; give the tensor it was computed from, or .detach() it"
                 )
+        if len({id(p) for p in params}) < len(params):
+            warnings.warn(
+                "a parameter is listed more than once: every step() moves it as often",
+                stacklevel=3,
+            )
+        for i, p in enumerate(params):
             if id(p) in seen:
                 raise ValueError(
-                    f"some parameters appear more than once: parameter {i}, of shape {p.shape}, "
-                    "is in the optimizer already; shared parameters are listed once"
+                    f"some parameters appear in more than one group: parameter {i}, of shape "
+                    f"{p.shape}, is in the optimizer already"
                 )
-            seen.add(id(p))
         group = {**self.defaults, **param_group, "params": params}
         self._check(group)
         self.param_groups.append(group)
-        self._flats.append(flatten(params))
 
     # ---------------------------------------------------------------------------------- training
 
@@ -110,25 +127,10 @@ class Optimizer:
         A parameter whose gradient is None is skipped by :meth:`step`; one whose gradient is zero
         still moves by its momentum.
         """
-        for flat in self._adopt():
-            for p, home in zip(flat.params, flat.homes, strict=True):
-                if set_to_none:
-                    p.grad = None
-                elif p.grad is not None:
-                    home[...] = 0
-                    p.grad = Tensor(home)
-
-    def average_gradients(self) -> None:
-        """Replace the gradients by their means over all ranks: one message for all weights.
-
-        Every rank must have gradients for the same parameters.
-        """
-        if distributed.group().size > 1:
-            replay.not_in_graph("gradients are averaged over several processes")
-            flats = self._adopt()
-            for flat in flats:
-                flat.collect()
-            distributed.group().mean(flat.grad for flat in flats)
+        for p in self._parameters():
+            if p.grad is not None:
+                zero = module_of(p.array).zeros_like(p.array)
+                p.grad = None if set_to_none else Tensor(zero)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; those with ``grad`` None stay as they are.
@@ -136,30 +138,33 @@ class Optimizer:
         ``closure``, if given, is called first; it computes and returns the loss.
         """
         loss = None
+        for hook in self._pre_hooks:
+            hook(self, (closure,), {})
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        for flat in self._adopt():  # every gradient is checked before any parameter changes
-            flat.collect()
-        for group, flats in zip(self.param_groups, self._flats, strict=True):
-            names = self._averages(group)
-            for flat in flats:
-                for first, end in flat.runs():
-                    rates = self._rates_of(group, flat, first, end)
-                    start, stop = flat.bounds[first], flat.bounds[end]
-                    size = BLOCK if device_of(flat.array) == "cpu" else max(stop - start, 1)
-                    for a in range(start, stop, size):
-                        block = slice(a, min(a + size, stop))
-                        averages = [flat.average(name)[block] for name in names]
-                        self._update(
-                            group, rates, flat.array[block], flat.grad[block], averages,
-                            *flat.scratch(block.stop - a),
-                        )  # fmt: skip
-        for p in (p for group in self.param_groups for p in group["params"]):
+        for p in self._parameters():  # every gradient is checked before any parameter changes
             if p.grad is not None:
+                _check_gradient(p)
+        for group in self.param_groups:
+            params = [p for p in group["params"] if p.grad is not None]
+            update(self, group, params)
+            for p in params:
                 p.mark_changed()
         self._has_stepped = True
+        for hook in self._post_hooks:
+            hook(self, (closure,), {})
         return loss
+
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Call ``hook(optimizer, args, kwargs)`` at the beginning of every :meth:`step`."""
+        self._pre_hooks.append(hook)
+        return HookHandle(self._pre_hooks, hook)
+
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Call ``hook(optimizer, args, kwargs)`` at the end of every :meth:`step`."""
+        self._post_hooks.append(hook)
+        return HookHandle(self._post_hooks, hook)
 
     def _check(self, group: dict[str, Any]) -> None:
         """Raise ValueError if a setting is out of its range."""
@@ -169,57 +174,21 @@ class Optimizer:
         """Those of ``self.averages`` that the group's settings need."""
         return self.averages
 
-    def _rates_of(self, group: dict[str, Any], flat: Flat, first: int, end: int) -> Any:
-        """Count the step of a run, and what :meth:`_rates` says of it, where the parameters are."""
-        counts = self.counts_steps or bool(self._averages(group))
-
-        def rates() -> tuple[float, ...]:
-            return self._rates(group, flat.count(first, end) if counts else 1)
-
-        return replay.numbers(rates, self.number_of_rates)
-
-    def _rates(self, group: dict[str, Any], t: int) -> tuple[float, ...]:
-        """The numbers in step t (from 1) of the rule that change from step to step."""
-        raise NotImplementedError
-
-    def _update(
-        self,
-        group: dict[str, Any],
-        rates: Sequence[Any],
-        p: Array,
-        g: Array,
-        averages: Sequence[Array],
-        a: Array,
-        b: Array,
-    ) -> None:
-        """A step of parameters ``p`` with gradients ``g``, both 1-D.
-
-        ``rates`` are those of :meth:`_rates`; in a recorded step, their place, a float64 array on
-        the device. ``p`` and the ``averages`` (zero at first) are changed in place, ``g`` is not;
-        ``a`` and ``b`` are scratch space. Each element's result must depend on that element alone.
-        """
-        raise NotImplementedError
-
-    def _adopt(self) -> list[Flat]:
-        """All flat buffers, with every parameter in place again whatever was done to ``.array``."""
-        for k, flats in enumerate(self._flats):
-            if not all(flat.adopt() for flat in flats):  # a parameter has changed dtype or device
-                states = states_of(flats)
-                self._flats[k] = flatten(self.param_groups[k]["params"])
-                restore(self._flats[k], states)
-        return [flat for flats in self._flats for flat in flats]
+    def _parameters(self) -> list[Tensor]:
+        return [p for group in self.param_groups for p in group["params"]]
 
     # ------------------------------------------------------------------------------------- state
 
-    @property
-    def state(self) -> dict[Tensor, dict[str, Any]]:
-        """Per parameter that was stepped: its averages (views in its shape) and step count."""
-        states = states_of(flat for flats in self._flats for flat in flats)
-        params = [p for group in self.param_groups for p in group["params"]]
-        return {p: self._public(states[id(p)]) for p in params if id(p) in states}
-
-    def _public(self, state: dict[str, Any]) -> dict[str, Any]:
-        return {k: v for k, v in state.items() if k != "step" or self.counts_steps}
+    def state_of(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        """The state of a parameter, which is begun if there is none."""
+        state = self.state.setdefault(p, {"step": 0} if self.counts_steps else {})
+        for name in self._averages(group):
+            if name not in state:
+                if self.starts_at_zero:
+                    state[name] = module_of(p.array).zeros_like(p.array)
+            elif state[name].dtype != p.dtype or device_of(state[name]) != p.device:
+                state[name] = asarray(state[name], p.dtype, p.device)  # as the parameter is now
+        return state
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of all that continuing exactly needs, nested as PyTorch nests it.
@@ -227,16 +196,15 @@ class Optimizer:
         ``{"state": {0: {"step": 7, "exp_avg": array, ...}, ...}, "param_groups": [{"lr": 0.001,
         ..., "params": [0, 1, ...]}]}``, where parameters are numbered in their order.
         """
-        numbers: dict[int, int] = {}
-        groups = []
-        for group in self.param_groups:
-            for p in group["params"]:
-                numbers[id(p)] = len(numbers)
-            groups.append({**group, "params": [numbers[id(p)] for p in group["params"]]})
+        number = {id(p): k for k, p in enumerate(dict.fromkeys(self._parameters()))}
         state = {
-            numbers[id(p)]: {k: v if k == "step" else v.copy() for k, v in entry.items()}
+            number[id(p)]: {k: v.copy() if is_array(v) else v for k, v in entry.items()}
             for p, entry in self.state.items()
         }
+        groups = [
+            {**group, "params": [number[id(p)] for p in group["params"]]}
+            for group in self.param_groups
+        ]
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -248,7 +216,6 @@ class Optimizer:
             If the groups, or a parameter's averages, differ in number, name or shape. Nothing has
             been changed then.
         """
-        self._adopt()
         saved = state_dict["param_groups"]
         if len(saved) != len(self.param_groups):
             raise ValueError(
@@ -256,7 +223,7 @@ class Optimizer:
                 f"got a state dict with {len(saved)}"
             )
         entries = {int(i): entry for i, entry in state_dict["state"].items()}
-        new_groups, states = [], {}
+        new_groups, states = [], dict[Tensor, dict[str, Any]]()
         for k, (group, new) in enumerate(zip(self.param_groups, saved, strict=True)):
             if len(new["params"]) != len(group["params"]):
                 raise ValueError(
@@ -268,11 +235,11 @@ class Optimizer:
             new_groups.append(new)
             for i, p in zip(saved[k]["params"], group["params"], strict=True):
                 if entry := {n: v for n, v in entries.get(int(i), {}).items() if v is not None}:
-                    states[id(p)] = self._checked(entry, p, int(i), new)
+                    states[p] = self._checked(entry, p, int(i), new)
         for group, new in zip(self.param_groups, new_groups, strict=True):
             group.update(new)
-        for flats in self._flats:
-            restore(flats, states)
+        self.state.clear()
+        self.state.update(states)
 
     def _checked(
         self, entry: dict[str, Any], p: Tensor, i: int, group: dict[str, Any]
@@ -285,9 +252,10 @@ class Optimizer:
                 f"expected {type(self).__name__}'s state {sorted(needed)} of parameter {i}, "
                 f"got a state dict with {sorted(entry)}: was it another optimizer's?"
             )
-        state: dict[str, Any] = {"step": int(entry.get("step", 1))}
+        state: dict[str, Any] = {"step": int(entry["step"])} if self.counts_steps else {}
         for name in entry.keys() - {"step"}:
-            state[name] = array = asarray(entry[name], p.dtype, p.device)
+            array = asarray(entry[name], p.dtype, p.device)
+            state[name] = module_of(array).array(array)
             if array.shape != p.shape:
                 raise ValueError(
                     f"expected {name} of parameter {i} in shape {p.shape}, "
@@ -308,6 +276,47 @@ def _what(p: object) -> str:
     return f"a {text}: pass module.parameters()" if isinstance(p, tuple) else f"a {text}"
 
 
+def _check_gradient(p: Tensor) -> None:
+    """Raise ValueError for a gradient that is not like its parameter."""
+    g, have = p.grad, p.array
+    assert g is not None
+    if g.shape != have.shape or g.dtype != have.dtype or g.device != p.device:
+        raise ValueError(
+            f"expected a gradient like its parameter, {have.dtype} of shape {have.shape} on "
+            f"{p.device}, got {g.dtype} of shape {g.shape} on {g.device}: zero_grad() before "
+            "backward(), or set grad to one that fits"
+        )
+
+
+# ------------------------------------------------------------------------------------ one update
+
+
+@definition
+def update(optimizer: Optimizer, group: dict[str, Any], params: list[Tensor]) -> None:
+    """A step of these parameters of a group: the rule, for one after the other."""
+    for p in params:
+        state = optimizer.state_of(p, group)
+        rates = rates_of(group, state)
+        new = dict(state)
+        p.array[...] = optimizer.rule(p.array, p.grad.array, new, rates)  # type: ignore[union-attr]
+        for name in optimizer._averages(group):
+            if name not in state:
+                state[name] = module_of(p.array).empty_like(p.array)
+            state[name][...] = new[name]  # in place: a captured step knows where they are
+
+
+def rates_of(group: dict[str, Any], state: dict[str, Any]) -> SimpleNamespace:
+    """What a rule goes by: the group's settings, and the number of this step, which is counted."""
+
+    def counted() -> tuple[float, int]:
+        if "step" in state:
+            state["step"] += 1
+        return group["lr"], state.get("step", 0)
+
+    lr, t = numbers(counted, 2)
+    return SimpleNamespace(**{**group, "lr": lr, "t": t})
+
+
 # ----------------------------------------------------------------- pieces that several rules share
 
 
@@ -318,36 +327,15 @@ def check_at_least_0(group: dict[str, Any], *names: str) -> None:
             raise ValueError(f"Invalid {name}: expected at least 0, got {group[name]}")
 
 
-def in_dtype(rates: Any, p: Array) -> Any:
-    """A recorded step's rates in p's dtype, which float64 would widen; numbers as they are."""
-    return rates if isinstance(rates, tuple) else rates.astype(p.dtype)
-
-
-def direction(p: Array, g: Array, maximize: bool, weight_decay: float, a: Array, b: Array) -> Array:
+def direction(p: Any, g: Any, rates: Any) -> Any:
     """The gradient to descend: ``g``, negated for ``maximize``, plus ``weight_decay`` times ``p``.
 
-    The latter is the gradient of an added loss ``weight_decay / 2 * sum(p ** 2)``. ``g`` itself is
-    not changed; ``a`` holds the result if it differs.
+    The latter is the gradient of an added loss ``weight_decay / 2 * sum(p ** 2)``.
     """
-    xp = module_of(p)
-    if maximize:
-        g = xp.negative(g, out=a)
-    if weight_decay:
-        xp.multiply(p, weight_decay, out=b)
-        g = xp.add(g, b, out=a)
-    return g
+    g = -g if rates.maximize else g
+    return g + rates.weight_decay * p if rates.weight_decay else g
 
 
-def lerp(average: Array, g: Array, weight: float, a: Array) -> None:
-    """``average += weight * (g - average)`` in place, exactly ``g`` for weight 1; ``a``: scratch.
-
-    Steps from the nearer end, as PyTorch's ``lerp_``, so that either end is reached exactly.
-    """
-    xp = module_of(g)
-    xp.subtract(g, average, out=a)
-    if weight < 0.5:
-        a *= weight
-        average += a
-    else:
-        a *= 1 - weight
-        xp.subtract(g, a, out=average)
+def root(v: Any) -> Any:
+    """√v; at v = 0 with a finite slope, for those who differentiate through a step."""
+    return sqrt(v + TINY)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-from ..array import Array, module_of
-from .optimizer import Optimizer, check_at_least_0, direction, in_dtype, lerp
+from .optimizer import Optimizer, check_at_least_0, direction, root
 
 __all__ = ["RMSprop"]
 
@@ -76,44 +75,16 @@ class RMSprop(Optimizer):
         needed += ["grad_avg"] if group["centered"] else []
         return tuple(needed)
 
-    def _rates(self, group: dict[str, Any], t: int) -> tuple[float, ...]:
-        return (-group["lr"],)
-
-    def _update(
-        self,
-        group: dict[str, Any],
-        rates: Sequence[Any],
-        p: Array,
-        g: Array,
-        averages: Sequence[Array],
-        a: Array,
-        b: Array,
-    ) -> None:
-        xp, rates = module_of(p), in_dtype(rates, p)
-        (pace,), alpha, mu = rates, group["alpha"], group["momentum"]
-        v, *others = averages
-        g = direction(p, g, group["maximize"], group["weight_decay"], a, b)
-
-        v *= alpha  # v = alpha v + (1 - alpha) g²
-        xp.multiply(g, 1 - alpha, out=b)
-        b *= g
-        v += b
-
-        if group["centered"]:  # root = sqrt(v - m²) + eps
-            m = others[-1]
-            lerp(m, g, 1 - alpha, b)
-            xp.multiply(m, m, out=b)
-            xp.subtract(v, b, out=b)
-            root = xp.sqrt(b, out=b)
-        else:
-            root = xp.sqrt(v, out=b)
-        root += group["eps"]
-
-        if mu:  # p = p - lr b, b = mu b + g / root
-            momentum = others[0]
-            momentum *= mu
-            momentum += xp.divide(g, root, out=b)
-            p += xp.multiply(momentum, pace, out=b)
-        else:
-            xp.multiply(g, pace, out=a)
-            p += xp.divide(a, root, out=a)
+    @staticmethod
+    def rule(p: Any, g: Any, state: dict[str, Any], rates: Any) -> Any:
+        """One step of a parameter: the formulas above."""
+        alpha, g = rates.alpha, direction(p, g, rates)
+        v = state["square_avg"] = alpha * state["square_avg"] + (1 - alpha) * g * g
+        if rates.centered:
+            m = state["grad_avg"] = alpha * state["grad_avg"] + (1 - alpha) * g
+            v = v - m * m
+        change = g / (root(v) + rates.eps)
+        if rates.momentum:
+            change = rates.momentum * state["momentum_buffer"] + change
+            state["momentum_buffer"] = change
+        return p - rates.lr * change

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-from ..array import Array, module_of
-from .optimizer import Optimizer, check_at_least_0, direction, in_dtype
+from .optimizer import Optimizer, check_at_least_0, direction
 
 __all__ = ["SGD"]
 
@@ -39,7 +38,7 @@ class SGD(Optimizer):
 
     averages = ("momentum_buffer",)
     counts_steps = False
-    number_of_rates = 3
+    starts_at_zero = False  # but at the first gradient
 
     def __init__(
         self,
@@ -73,30 +72,13 @@ class SGD(Optimizer):
     def _averages(self, group: dict[str, Any]) -> tuple[str, ...]:
         return self.averages if group["momentum"] else ()
 
-    def _rates(self, group: dict[str, Any], t: int) -> tuple[float, ...]:
-        keep, add = (0.0, 1.0) if t == 1 else (group["momentum"], 1 - group["dampening"])
-        return -group["lr"], keep, add
-
-    def _update(
-        self,
-        group: dict[str, Any],
-        rates: Sequence[Any],
-        p: Array,
-        g: Array,
-        averages: Sequence[Array],
-        a: Array,
-        b: Array,
-    ) -> None:
-        xp, rates = module_of(p), in_dtype(rates, p)
-        mu, (pace, keep, add) = group["momentum"], rates
-        g = direction(p, g, group["maximize"], group["weight_decay"], a, b)
-        if mu:
-            (momentum,) = averages
-            momentum *= keep
-            momentum += xp.multiply(g, add, out=b)
-            if group["nesterov"]:
-                xp.multiply(momentum, mu, out=b)
-                g = xp.add(g, b, out=a)
-            else:
-                g = momentum
-        p += xp.multiply(g, pace, out=b)
+    @staticmethod
+    def rule(p: Any, g: Any, state: dict[str, Any], rates: Any) -> Any:
+        """One step of a parameter: the formulas above."""
+        g = direction(p, g, rates)
+        if rates.momentum:
+            b = state.get("momentum_buffer")
+            b = g if b is None else rates.momentum * b + (1 - rates.dampening) * g
+            state["momentum_buffer"] = b
+            g = g + rates.momentum * b if rates.nesterov else b
+        return p - rates.lr * g

@@ -18,12 +18,12 @@ from .. import data, metrics, random, zoo
 from ..array import (
     DeviceError,
     default_device,
-    describe_cuda,
     np,
     quiet,
     set_default_device,
     to_host,
 )
+from ..fast.cuda.device import describe_cuda
 from ..fast.mpi import group, started
 from ..gan import OBJECTIVES, PENALTIES, Diverged
 from ..saving import write_atomically

@@ -21,15 +21,15 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .. import autograd, ops
+from .. import graph, ops
 from ..array import Array, is_array, module_of, np
 from ..check.table import Table
 from ..optim import Optimizer
-from ..tensor import Op, Tensor
+from ..tensor import Op, no_twin
 
 OPTIMISER, REST, ITSELF = "optimiser", "walk and Python", "(the profiler)"
 
@@ -238,17 +238,17 @@ def profile() -> Iterator[Report]:
         raise RuntimeError("profile() inside of profile(): the outer one measures all ops already")
     report = Report()
     clock = _Clock(report.count(REST), report.count(ITSELF))
-    originals = [(op, replace(op)) for op in gc.get_objects() if type(op) is Op]
+    ops = [op for op in gc.get_objects() if type(op) is Op]
+    originals = [(op, (op.forward, op.backward)) for op in ops]
     places = [(cls, "step", OPTIMISER) for cls in _family(Optimizer)] + _WORK_OUTSIDE_OF_OPS
     plain = [(*place, vars(place[0])[place[1]]) for place in places if place[1] in vars(place[0])]
     _profiling = True
     try:
-        for op, own in originals:
-            op.forward = _timed_forward(op, own.forward, report, clock)
-            op.rules = tuple(
-                _timed_rule(op, rule, i, report, clock) for i, rule in enumerate(own.rules)
+        for op, (forward, backward) in originals:
+            op.forward = _timed_forward(op, forward, report, clock)
+            op.backward = tuple(
+                _timed_rule(op, rule, i, report, clock) for i, rule in enumerate(backward)
             )
-            op.joint = _timed_rule(op, own.joint, None, report, clock)
         for owner, name, row, function in plain:
             setattr(owner, name, _timed_plain(function, report.count(row), clock))
         clock.since = time.perf_counter()
@@ -256,7 +256,7 @@ def profile() -> Iterator[Report]:
     finally:
         clock.switch(clock.itself)
         for op, own in originals:
-            op.forward, op.rules, op.joint = own.forward, own.rules, own.joint
+            op.forward, op.backward = own
         for owner, name, _, function in plain:
             setattr(owner, name, function)
         _profiling = False
@@ -267,7 +267,7 @@ def profile() -> Iterator[Report]:
 
 # functions that the walk back and the layers call on bare arrays: where, name, and row
 _WORK_OUTSIDE_OF_OPS: list[tuple[Any, str, str]] = [
-    (autograd, "sum_to", "sum_to"),  # undoes broadcasting after a rule
+    (graph, "fitted", "sum_to"),  # undoes broadcasting after a rule
     (ops, "batch_stats", "batch_stats"),
 ]
 
@@ -282,30 +282,52 @@ def _timed_plain(function: Any, count: Count, clock: _Clock) -> Any:
 
 def _timed_forward(op: Op, forward: Any, report: Report, clock: _Clock) -> Any:
     count = report.count(op.name)
+    if forward is no_twin:
+        return forward
 
     def tally(inputs: Sequence[Any], settings: dict[str, Any], y: Any) -> None:
+        if y is NotImplemented:
+            return
+        y = y[0] if op.composite else y
         flops = _flops(op, y, inputs)
         count.flops += flops
         if not flops:
-            count.bytes += _bytes(y, inputs, picks=op.name == "index")
+            count.bytes += _bytes(y, inputs, picks=op.picks)
 
-    return clock.timed(forward, count, tally)
+    timed = clock.timed(forward, count, tally)
+    if not op.composite:
+        return timed
+
+    def with_pullback(*inputs: Any, **settings: Any) -> Any:
+        found = timed(*inputs, **settings)
+        if found is NotImplemented:
+            return found
+        y, pullback = found
+
+        def rule(g: Any, wanted: Any, *operands: Any) -> Any:
+            return pullback(g, wanted)
+
+        measured = _timed_rule(op, rule, None, report, clock)
+        return y, lambda g, wanted: measured(g, wanted, y, *inputs)  # type: ignore[misc]
+
+    return with_pullback
 
 
 def _timed_rule(
     op: Op, rule: Any, i: int | None, report: Report, clock: _Clock
 ) -> Callable[..., Any] | None:
-    """The rule for input i, on the clock; None: the joint rule, which is told what is wanted."""
+    """The rule for input i, on the clock; None: a pullback, which is told what is wanted."""
     if rule is None:
         return None
     count = report.count(op.name, "backward")
 
     def tally(arguments: Sequence[Any], settings: dict[str, Any], found: Any) -> None:
-        g, y, *inputs = arguments
-        if isinstance(g, Tensor):
-            return  # recorded: what the rule called has been tallied, each for itself
-        # one product for each of the first two inputs; the third is a bias, which is summed
-        products = sum(settings["wanted"][:2]) if i is None else i < 2
+        if i is None:
+            g, wanted, y, *inputs = arguments
+            products = sum(wanted[:2])
+        else:  # one product for each of the first two inputs; the third is a bias, which is summed
+            g, y, *inputs = arguments
+            products = i < 2
         flops = _flops(op, y, inputs) * products
         count.flops += flops
         for gx in found if isinstance(found, tuple) else (found,):

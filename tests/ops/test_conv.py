@@ -11,7 +11,7 @@ from numeric import Case, Contract, every
 import minigan as mg
 from minigan import ops
 from minigan.ops import conv
-from minigan.ops.conv import _conv2d_weight, _fold_windows
+from minigan.ops.conv import conv2d_weight, fold
 
 RNG = np.random.default_rng(0)
 
@@ -190,7 +190,7 @@ CASES = [
     ),
     Case(
         "conv2d_weight",
-        *both(_conv2d_weight, naive_weight, {"kernel": (2, 2), **FULL}),
+        *both(conv2d_weight, naive_weight, {"kernel": (2, 2), **FULL}),
         (real(2, 2, 3, 4), real(2, 2, 2, 2)),
     ),
     *(
@@ -220,7 +220,7 @@ CASES = [
     Case(
         "fold_windows",
         *both(
-            _fold_windows,
+            fold,
             naive_fold,
             {
                 "size": (3, 4),
@@ -323,14 +323,14 @@ def test_blocks_of_pictures(monkeypatch, pictures):
 
     def results():
         return (
-            conv._conv2d(x, w, b, **settings),
+            conv.conv2d(x, w, b, **settings),
             conv._conv_transpose2d(g, w, size=(6, 6), **settings),
-            conv._conv2d_weight(x, g, kernel=(4, 4), **settings),
+            conv.conv2d_weight(x, g, kernel=(4, 4), **settings),
         )
 
     whole = results()
     monkeypatch.setattr(conv, "CACHE", pictures * 3 * 3 * 3 * 16 * 8)
-    windows = conv._windows(conv._padded(x, (1, 1), (1, 1)), (4, 4), (2, 2), (1, 1))
+    windows = conv.windows_of(conv.padded(x, (1, 1), (1, 1)), (4, 4), (2, 2), (1, 1))
     assert [len(x[block]) for block in conv._blocks(windows)] == [pictures] * (5 // pictures) + (
         [1] if pictures == 2 else []
     )

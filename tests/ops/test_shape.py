@@ -9,8 +9,7 @@ from numeric import Case, Contract, every
 
 import minigan as mg
 from minigan import ops
-from minigan.autograd import cast, sum_to
-from minigan.ops.shape import _beside, scatter_
+from minigan.ops.shape import _beside, cast, scatter, sum_to
 
 RNG = np.random.default_rng(0)
 
@@ -35,7 +34,7 @@ def scattered(shape, index):
             out[target] += value
         return out
 
-    return lambda x: scatter_(x, shape=shape, index=_beside(x, np.array(index))), formula
+    return lambda x: scatter(x, shape=shape, index=_beside(x, np.array(index)), once=False), formula
 
 
 def padded(pad, **settings):

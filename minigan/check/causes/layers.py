@@ -6,8 +6,8 @@ from typing import Any
 
 from ... import ops
 from ...array import module_of, np
-from ...ops.conv import _conv2d, _conv2d_weight, _conv_transpose2d
-from ...ops.linalg import matmul_
+from ...ops.conv import _conv_transpose2d, conv2d, conv2d_weight
+from ...ops.linalg import product
 from .names import ACTIVATION, FLIP, PADDING, STRIDE, TRANSPOSED, TWICE
 from .point import Array, Wrong
 
@@ -47,7 +47,7 @@ def _dense(x: Array, kernel: Any, size: Any, s: dict[str, Any]) -> tuple[Array, 
 
 
 def _weight(x: Array, e: Array, w: Array, s: dict[str, Any]) -> Array:
-    return _conv2d_weight(x, e, kernel=w.shape[2:], **s)
+    return conv2d_weight(x, e, kernel=w.shape[2:], **s)
 
 
 def _moved(x: Array, e: Array, w: Array, s: dict[str, Any]) -> Array:
@@ -62,7 +62,7 @@ def _unstrided(x: Array, e: Array, w: Array, s: dict[str, Any]) -> Array:
 
 def _gather(g: Array, w: Array, size: Any, s: dict[str, Any], change: Any) -> Array:
     g, s = change(g, w.shape[2:], size, s)
-    return _conv2d(g, w, **s)
+    return conv2d(g, w, **s)
 
 
 _FLIPPED = "The kernel is flipped (or should have been): correlation against convolution."
@@ -89,13 +89,13 @@ LAYERS: dict[tuple[str, int], list[Wrong]] = {
         (PADDING, _NO_BORDER, lambda g, y, x, w, *b, **s: _weight(x, _inside(g, x, w, s), w, s)),
     ],
     ("conv_transpose2d", 0): [
-        (FLIP, _FLIPPED, lambda g, y, x, w, *b, size, **s: _conv2d(g, _flipped(w), **s)),
+        (FLIP, _FLIPPED, lambda g, y, x, w, *b, size, **s: conv2d(g, _flipped(w), **s)),
         (STRIDE, _NO_STRIDE, lambda g, y, x, w, *b, size, **s:
             _gather(g, w, x.shape[2:], s, _dense)),
         (PADDING, _NO_BORDER, lambda g, y, x, w, *b, size, **s:
             _gather(g, w, size, s, lambda g, k, n, s: _shifted(g, s))),
         (PADDING, _NO_BORDER, lambda g, y, x, w, *b, size, **s:
-            _inside(_conv2d(g, w, **s), g, w, s)),
+            _inside(conv2d(g, w, **s), g, w, s)),
     ],
     ("conv_transpose2d", 1): [
         (FLIP, _FLIPPED, lambda g, y, x, w, *b, size, **s: _flipped(_weight(g, x, w, s))),
@@ -106,15 +106,15 @@ LAYERS: dict[tuple[str, int], list[Wrong]] = {
     ],
     ("linear", 0): [
         (TRANSPOSED, "W is transposed where it should not be: the gradient of x is g W.",
-            lambda g, y, x, w, *b: matmul_(g, w.T)),
+            lambda g, y, x, w, *b: product(g, w.T)),
     ],
     ("matmul", 0): [
         (TRANSPOSED, "b is not transposed: the gradient of a in a b is g bᵀ.",
-            lambda g, y, a, b: matmul_(g, b)),
+            lambda g, y, a, b: product(g, b)),
     ],
     ("matmul", 1): [
         (TRANSPOSED, "a is not transposed: the gradient of b in a b is aᵀ g.",
-            lambda g, y, a, b: matmul_(a, g)),
+            lambda g, y, a, b: product(a, g)),
     ],
     ("bce_with_logits", 0): [
         (TWICE, "The derivative of σ is multiplied in once too often: on logits, σ(x) - t already"

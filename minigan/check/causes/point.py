@@ -6,13 +6,14 @@ graph, and the library's own backward pass is run: it then makes the student's m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
-from ... import autograd
 from ...array import float64, np, quiet
+from ...autograd import enable_grad, grad
+from ...graph import ancestors
 from ...random import default_rng
 from ...tensor import Op, Tensor
 
@@ -35,9 +36,9 @@ class Plant(NamedTuple):
 def wrong_rule(t: Tensor, i: int, rule: Callable[..., Any]) -> Plant:
     """The operation that made ``t``, with another gradient rule for its input i."""
     assert t.op is not None
-    rules = list(t.op.rules)
+    rules = list(rules_of(t))
     rules[i] = rule
-    return Plant(t, replace(t.op, rules=tuple(rules), joint=None), t.inputs, t.settings)
+    return Plant(t, replace(t.op, rules=tuple(rules), composite=False), t.inputs, t.settings)
 
 
 def shortcut(z: Tensor, s: Tensor, rule: Callable[[Array, Array, Array], Array]) -> Plant:
@@ -59,6 +60,20 @@ def made_by(t: Tensor) -> str:
     return t.op.name if t.op is not None else ""
 
 
+def rules_of(t: Tensor) -> Sequence[Callable[..., Any] | None]:
+    """The gradient rules of the operation that made ``t``; of a composite, its body's gradients."""
+    op: Any = t.op
+    return [partial(_part, t, i) for i in range(len(t.inputs))] if op.composite else op.rules
+
+
+def _part(t: Tensor, i: int, g: Array, y: Array, *inputs: Array, **settings: Any) -> Array:
+    with enable_grad():
+        leaves = [Tensor(x, requires_grad=True) for x in inputs]
+        again = t.op.definition(*leaves, **settings)  # type: ignore[union-attr]
+    (gx,) = grad(again, [leaves[i]], Tensor(g))
+    return gx.array  # type: ignore[union-attr]
+
+
 class Link(NamedTuple):
     """An operation's input that the wanted gradient flows through: ``t.inputs[i]``."""
 
@@ -76,7 +91,7 @@ class Link(NamedTuple):
 
     @property
     def rule(self) -> Callable[..., Any]:
-        return self.t.op.rules[self.i]  # type: ignore[union-attr, return-value]
+        return rules_of(self.t)[self.i]  # type: ignore[return-value]
 
 
 @dataclass
@@ -101,7 +116,7 @@ class Point:
         before = [_put(plant) for plant in plants]
         try:
             with quiet():  # a wrong rule may well divide by zero
-                (g,) = autograd.grad(self.output, target, self.cotangent, allow_unused=True)
+                (g,) = grad(self.output, target, self.cotangent, allow_unused=True)
         except (ValueError, AssertionError, IndexError):
             if not plants:
                 raise
@@ -121,7 +136,7 @@ class Point:
         """The tensors through which x reaches the output, x first."""
         reached = {id(self.x)}
         graph = [self.x]
-        for t in autograd.ancestors([self.output]):
+        for t in ancestors([self.output]):
             if any(id(x) in reached for x in t.inputs):
                 reached.add(id(t))
                 graph.append(t)
@@ -134,8 +149,8 @@ class Point:
         return [
             Link(t, i)
             for t in self.graph[1:]
-            for i, x in enumerate(t.inputs)
-            if id(x) in reached and i < len(t.op.rules) and t.op.rules[i] is not None  # type: ignore[union-attr]
+            for i, (x, rule) in enumerate(zip(t.inputs, rules_of(t), strict=False))
+            if id(x) in reached and rule is not None
         ]
 
     @cached_property
@@ -197,7 +212,7 @@ _COMPARING = ("clamp", "maximum", "minimum")  # a disturbed tie is no longer a t
 def _shaken(t: Tensor, rng: Any) -> Plant:
     """The operation that made ``t``, with rules that are right but for their last digits."""
     assert t.op is not None
-    steady, logarithm = made_by(t) in _COMPARING, made_by(t) == "log_softmax"
+    steady, logarithm = made_by(t) in _COMPARING, t.op.logarithm
 
     def shake(rule: Callable[..., Any] | None) -> Callable[..., Any] | None:
         def shaken(g: Array, y: Array, *inputs: Any, **settings: Any) -> Array:
@@ -212,7 +227,10 @@ def _shaken(t: Tensor, rng: Any) -> Plant:
         return None if rule is None else shaken
 
     return Plant(
-        t, replace(t.op, rules=tuple(map(shake, t.op.rules)), joint=None), t.inputs, t.settings
+        t,
+        replace(t.op, rules=tuple(map(shake, rules_of(t))), composite=False),
+        t.inputs,
+        t.settings,
     )
 
 

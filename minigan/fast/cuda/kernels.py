@@ -1,8 +1,8 @@
 """Kernels: what a GPU does in one pass where the library's own lines take many.
 
-Each is a function in CUDA C, in the ``.cu`` file beside this one, and each has a NumPy twin: the
-lines that the same function of the library runs on the CPU, which are its documentation. They serve
-float32 and float64 arrays of CuPy; everything else takes the twin's way.
+Each is a function in CUDA C, in the ``.cu`` file beside this one, and each computes what a
+definition in plain NumPy, its documentation, does. They accept float32 and float64 arrays of CuPy;
+for everything else the definition runs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ... import hooks as replay
 from ...array import Array, array_types, module_of, np
 
 THREADS = 256  # of a block
@@ -25,7 +24,7 @@ NULL = np.uint64(0)
 NONE, LEAKY_RELU, TANH, SIGMOID = map(np.int32, range(4))  # as in elementwise.cu
 
 
-def serve(*arrays: Array) -> bool:
+def accepts(*arrays: Array) -> bool:
     """Whether kernels compute with these arrays: all of CuPy, all float32 or all float64."""
     first = arrays[0]
     if type(first) is np.ndarray or type(first) not in array_types or first.dtype not in REALS:
@@ -215,13 +214,8 @@ def fold(
 
 
 def product(a: Array, b: Array) -> Array:
-    """a @ b, also in a recorded step, where CuPy refuses to call cuBLAS."""
-    return own_product(a, b) if replay.recording() else a @ b
-
-
-def own_product(a: Array, b: Array) -> Array:
-    """a @ b by the kernel, where it serves."""
-    if not serve(a, b):
+    """a @ b by the kernel, if it accepts them."""
+    if not accepts(a, b):
         return a @ b
     batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     a, b = (_stacked(x, batch) for x in (a, b))
