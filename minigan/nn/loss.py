@@ -28,7 +28,8 @@ def reduction_of(
 
 def reduce(loss: Tensor, reduction: str, **old: bool | None) -> Tensor:
     """All elements as one: their mean or sum; or ``loss`` itself for ``"none"``."""
-    reduction = reduction_of(reduction, **old)
+    if old:
+        reduction = reduction_of(reduction, **old)
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"reduction is 'mean', 'sum' or 'none', got {reduction!r}")
     return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()
