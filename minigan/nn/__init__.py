@@ -16,11 +16,12 @@ from .activation import (
 )
 from .container import ModuleList, Sequential
 from .conv import Conv1d, Conv2d, ConvTranspose2d
+from .cross_entropy import CrossEntropyLoss, NLLLoss
 from .diversity import Maxout, MinibatchDiscrimination, MinibatchStdDev
-from .dropout import Dropout, Dropout2d
+from .dropout import Dropout, Dropout2d, Dropout3d
 from .embedding import Embedding
 from .linear import Dense, Flatten, Identity, Linear, Unflatten
-from .loss import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
+from .loss import BCELoss, BCEWithLogitsLoss, L1Loss, MSELoss
 from .module import Buffer, LayerError, Module, Parameter
 from .norm import (
     BatchNorm1d,
@@ -30,8 +31,9 @@ from .norm import (
     LayerNorm,
     SyncBatchNorm,
 )
+from .padding import ReflectionPad2d, ReplicationPad2d, ZeroPad2d
 from .pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
-from .resize import PixelShuffle, ReflectionPad2d, Upsample, ZeroPad2d
+from .resize import PixelShuffle, Upsample
 from .rnn import GRU, LSTM, RNN
 from .summary import Summary, summary
 
@@ -56,6 +58,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "Dropout2d",
+    "Dropout3d",
     "Embedding",
     "Flatten",
     "GroupNorm",
@@ -80,6 +83,7 @@ __all__ = [
     "PixelShuffle",
     "ReLU",
     "ReflectionPad2d",
+    "ReplicationPad2d",
     "Sequential",
     "SiLU",
     "Sigmoid",

@@ -11,14 +11,34 @@ from . import functional as F
 from .module import Module
 
 
+class Tanh(Module):
+    """The hyperbolic tangent: output in (-1, 1)."""
+
+    forward = staticmethod(F.tanh)
+
+
+class Sigmoid(Module):
+    """1 / (1 + exp(-x)): output in (0, 1)."""
+
+    forward = staticmethod(F.sigmoid)
+
+
 class ReLU(Module):
     """max(x, 0), with slope 0 at 0."""
+
+    forward = staticmethod(F.relu)
 
     def __init__(self, inplace: bool = False) -> None:
         pass
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x)
+
+class SiLU(Module):
+    """x σ(x)."""
+
+    forward = staticmethod(F.silu)
+
+    def __init__(self, inplace: bool = False) -> None:
+        pass
 
 
 class LeakyReLU(Module):
@@ -32,16 +52,13 @@ class LeakyReLU(Module):
 
 
 class PReLU(Module):
-    """A leaky ReLU that learns its slope, one in all or one per channel of (N, C, …)."""
+    """A leaky ReLU whose slope is trained, one in all or one per channel of (N, C, …)."""
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25) -> None:
         self.num_parameters = num_parameters
         self.weight = Parameter(full((num_parameters,), float(init)))
 
     def forward(self, x: Tensor) -> Tensor:
-        channels = x.shape[1] if x.ndim > 1 else 1
-        if self.num_parameters not in (1, channels):
-            raise ValueError(f"expected input (N, {self.num_parameters}, ...), got {x.shape}")
         return F.prelu(x, self.weight)
 
 
@@ -65,16 +82,6 @@ class GELU(Module):
         return F.gelu(x, self.approximate)
 
 
-class SiLU(Module):
-    """x σ(x)."""
-
-    def __init__(self, inplace: bool = False) -> None:
-        pass
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.silu(x)
-
-
 class Softplus(Module):
     """log(1 + exp(beta x)) / beta; x itself where beta x exceeds ``threshold``."""
 
@@ -85,35 +92,18 @@ class Softplus(Module):
         return F.softplus(x, self.beta, self.threshold)
 
 
-class Tanh(Module):
-    """The hyperbolic tangent: output in (-1, 1)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.tanh(x)
-
-
-class Sigmoid(Module):
-    """1 / (1 + exp(-x)): output in (0, 1)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.sigmoid(x)
-
-
 class Softmax(Module):
-    """exp(x) / Σ exp(x) along ``dim``."""
+    """exp(x) / Σ exp(x) along ``dim``; without it, along the axis that PyTorch chooses."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int | None = None) -> None:
         self.dim = dim
 
     def forward(self, x: Tensor) -> Tensor:
         return F.softmax(x, self.dim)
 
 
-class LogSoftmax(Module):
+class LogSoftmax(Softmax):
     """The logarithm of softmax along ``dim``."""
-
-    def __init__(self, dim: int) -> None:
-        self.dim = dim
 
     def forward(self, x: Tensor) -> Tensor:
         return F.log_softmax(x, self.dim)

@@ -11,30 +11,18 @@ from .module import Module
 class _Container(Module):
     """Sub-modules in order, under the names "0", "1", … or under given ones."""
 
-    def _modules(self) -> dict[str, Module]:
-        return dict(self._own(Module))
-
-    def _add(self, name: str, module: Module) -> None:
-        if not isinstance(module, Module):
-            raise TypeError(f"expected a Module, got {type(module).__name__}: {module!r}")
-        if not name or "." in name or hasattr(self, name):
-            raise ValueError(f"{name!r} can not name a module: it is taken, empty or has a dot")
-        setattr(self, name, module)
-
     def __len__(self) -> int:
-        return len(self._modules())
+        return len(self._own(Module))
 
     def __iter__(self) -> Iterator[Module]:
-        return iter(self._modules().values())
+        return (module for _, module in self._own(Module))
 
     def __setitem__(self, index: int, module: Module) -> None:
-        if not isinstance(module, Module):
-            raise TypeError(f"expected a Module, got {type(module).__name__}: {module!r}")
-        setattr(self, list(self._modules())[index], module)
+        self.add_module(self._own(Module)[index][0], module)
 
     def append(self, module: Module) -> Any:
         """Add a module at the end; returns the container."""
-        self._add(str(len(self)), module)
+        self.add_module(str(len(self)), module)
         return self
 
     def extend(self, modules: Iterable[Module]) -> Any:
@@ -45,7 +33,7 @@ class _Container(Module):
 
 
 class Sequential(_Container):
-    """The modules one after the other: each one's output is the next one's input.
+    """The modules one after the other: the output of each is the input of the next.
 
     ``Sequential(a, b, c)``, or ``Sequential({"first": a, "second": b})`` with names. A slice is a
     Sequential of the same modules under the same names.
@@ -54,13 +42,13 @@ class Sequential(_Container):
     def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
         if len(modules) == 1 and isinstance(modules[0], Mapping):
             for name, module in modules[0].items():
-                self._add(name, module)
+                self.add_module(name, module)
         else:
             self.extend(modules)  # type: ignore[arg-type]
 
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return Sequential(dict(list(self._modules().items())[index]))
+            return Sequential(dict(self._own(Module)[index]))
         return list(self)[index]
 
     def forward(self, x: Any) -> Any:

@@ -6,34 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import ops
-from ..ops import zeros
 from ..tensor import Parameter, Tensor
 from . import init
 from .module import Module
-
-Size = int | tuple[int, ...]
-
-_PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
-
-
-def _tuple(value: Any, n: int, what: str) -> tuple[int, ...]:
-    values = (value,) * n if isinstance(value, int) else tuple(value)
-    if len(values) != n:
-        raise ValueError(f"{what} needs {n} integers or one, got {value}")
-    return values
+from .padding import Size, border, to_tuple
 
 
 class _Conv(Module):
-    """What all convolutions share: checks, parameters and their initial values."""
+    """What all convolutions share: settings, parameters and their initial values."""
 
-    axes: int
+    axes = 2
     convolve: Callable[..., Any]
     transposed = False
-    kernel_size: Any  # these are tuples with one number per axis; the padding may be a name
-    stride: Any
-    padding: Any
-    output_padding: Any
-    dilation: Any
 
     def __init__(
         self,
@@ -47,49 +31,23 @@ class _Conv(Module):
         bias: bool = True,
         padding_mode: str = "zeros",
     ) -> None:
-        if padding_mode not in _PADDING_MODES:
-            raise ValueError(f"padding_mode is one of {_PADDING_MODES}, got {padding_mode!r}")
         if groups < 1 or in_channels % groups or out_channels % groups:
             raise ValueError(
                 f"groups={groups} must divide in_channels={in_channels} and "
                 f"out_channels={out_channels}"
             )
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
-        self.kernel_size = _tuple(kernel_size, self.axes, "kernel_size")
-        self.stride = _tuple(stride, self.axes, "stride")
-        self.dilation = _tuple(dilation, self.axes, "dilation")
-        self.padding = self._resolve(padding)
+        self.kernel_size = to_tuple(kernel_size, self.axes, "kernel_size")
+        self.stride = to_tuple(stride, self.axes, "stride")
+        self.dilation = to_tuple(dilation, self.axes, "dilation")
+        named = isinstance(padding, str)
+        self.padding: Any = padding if named else to_tuple(padding, self.axes, "padding")
         self.padding_mode = padding_mode
-        first, second = in_channels, out_channels
-        if not self.transposed:
-            first, second = second, first
-        self.weight = Parameter(zeros(first, second // groups, *self.kernel_size))
-        self.bias = Parameter(zeros(out_channels)) if bias else None
+        self._pad = border(self.padding, self.kernel_size, self.stride, self.dilation, padding_mode)
+        channels = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
+        self.weight = Parameter(ops.zeros(channels[0], channels[1] // groups, *self.kernel_size))
+        self.bias = Parameter(ops.zeros(out_channels)) if bias else None
         self.reset_parameters()
-
-    def _resolve(self, padding: Size | str) -> tuple[int, ...] | str:
-        """The padding as numbers, or the name "same" or "valid"."""
-        if not isinstance(padding, str):
-            return _tuple(padding, self.axes, "padding")
-        if padding not in ("same", "valid") or (padding == "same" and set(self.stride) != {1}):
-            raise ValueError(
-                f"padding is 'valid', or 'same' with stride 1, or numbers: {padding!r}"
-            )
-        return padding
-
-    def _pad(self, x: Tensor) -> tuple[Tensor, Any]:
-        """The input, padded as far as the convolution can not, and what is left for that to do."""
-        extents = [d * (k - 1) for k, d in zip(self.kernel_size, self.dilation, strict=True)]
-        if self.padding == "same":  # an odd extent needs one more at the end
-            widths = [(e // 2, e - e // 2) for e in extents]
-        elif self.padding == "valid":
-            return x, 0
-        else:
-            widths = [(int(p), int(p)) for p in self.padding]
-        if self.padding_mode == "zeros" and all(before == after for before, after in widths):
-            return x, tuple(before for before, _ in widths)
-        mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
-        return ops.pad(x, [p for pair in reversed(widths) for p in pair], mode), 0
 
     def reset_parameters(self) -> None:
         """Draw the parameters anew, from U(-b, b) with b = 1/√fan_in."""
@@ -102,27 +60,24 @@ class _Conv(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         self._check(x)
-        x, padding = self._pad(x)
-        return self.convolve(
-            x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
-        )
+        padding = self.padding
+        if self._pad is not None:  # no zeros, or one more at the end: not what a convolution adds
+            x, padding = self._pad(x), 0
+        settings = self.stride, padding, self.dilation, self.groups
+        return self.convolve(x, self.weight, self.bias, *settings)
 
     def extra_repr(self) -> str:
-        text = (
-            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
-            f"stride={self.stride}"
-        )
-        zero, one = (0,) * self.axes, (1,) * self.axes
-        default: dict[str, Any] = {"padding": zero, "output_padding": zero, "dilation": one}
-        default |= {"groups": 1, "padding_mode": "zeros"}
-        for name, value in default.items():
-            if getattr(self, name, value) != value:
+        usual = {"padding": 0, "output_padding": 0, "dilation": 1, "groups": 1}
+        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"
+        text += f", stride={self.stride}"
+        for name, value in {**usual, "padding_mode": "zeros"}.items():
+            if getattr(self, name, value) not in (value, (value,) * self.axes):
                 text += f", {name}={getattr(self, name)}"
         return text if self.bias is not None else f"{text}, bias=False"
 
 
 class Conv2d(_Conv):
-    """The correlation of pictures (N, C, H, W) with learned kernels.
+    """The correlation of pictures (N, C, H, W) with trained kernels.
 
     Parameters
     ----------
@@ -139,12 +94,11 @@ class Conv2d(_Conv):
     bias : Parameter, (out_channels,), or None
     """
 
-    axes = 2
     convolve = staticmethod(ops.conv2d)
 
 
 class Conv1d(_Conv):
-    """The correlation of sequences (N, C, L) with learned kernels; see :class:`Conv2d`."""
+    """The correlation of sequences (N, C, L) with trained kernels; see :class:`Conv2d`."""
 
     axes = 1
     convolve = staticmethod(ops.conv1d)
@@ -165,7 +119,6 @@ class ConvTranspose2d(_Conv):
     bias : Parameter, (out_channels,), or None
     """
 
-    axes = 2
     transposed = True
 
     def __init__(
@@ -180,20 +133,12 @@ class ConvTranspose2d(_Conv):
         bias: bool = True,
         dilation: Size = 1,
     ) -> None:
-        self.output_padding = _tuple(output_padding, self.axes, "output_padding")
+        self.output_padding = to_tuple(output_padding, self.axes, "output_padding")
         super().__init__(
             in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias
         )
 
     def forward(self, x: Tensor) -> Tensor:
         self._check(x)
-        return ops.conv_transpose2d(
-            x,
-            self.weight,
-            self.bias,
-            self.stride,
-            self.padding,
-            self.output_padding,
-            self.groups,
-            self.dilation,
-        )
+        settings: Any = self.stride, self.padding, self.output_padding, self.groups, self.dilation
+        return ops.conv_transpose2d(x, self.weight, self.bias, *settings)

@@ -40,7 +40,7 @@ class MinibatchStdDev(Module):
 
 
 class MinibatchDiscrimination(Module):
-    """How near each sample is to the others in learned features (Salimans et al. 2016, 3.2).
+    """How near each sample is to the others in trained features (Salimans et al. 2016, 3.2).
 
     With M_i = x_i T as ``out_features`` rows of ``kernel_size`` numbers, feature b of sample i is
     o_ib = Σ_j exp(-‖M_ib - M_jb‖₁), the sample itself included; (N, A) → (N, A + out_features).

@@ -1,4 +1,4 @@
-"""Embedding: a learned vector for each integer, e.g. for each class of a conditional GAN."""
+"""Embedding: a trained vector for each integer, e.g. for each class of a conditional GAN."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def one_hot(x: Tensor, num_classes: int = -1) -> Tensor:
 
 
 class Embedding(Module):
-    """A table of ``num_embeddings`` learned vectors of ``embedding_dim`` numbers.
+    """A table of ``num_embeddings`` trained vectors of ``embedding_dim`` numbers.
 
     Parameters
     ----------

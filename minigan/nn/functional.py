@@ -1,47 +1,37 @@
 """Layers as functions, with PyTorch's names and defaults.
 
-Activations, dropout and normalisation are defined here; the rest comes from where its layers are.
+Activations and normalisation are defined here; the rest comes from where its layers are.
+``inplace`` is accepted where PyTorch has it and changes nothing: no tensor is changed in place.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
-from .. import ops, random
+from .. import ops
 from ..array import np
-from ..ops import (
-    conv1d,
-    conv2d,
-    conv_transpose2d,
-    linear,
-    log_softmax,
-    pad,
-    relu,
-    sigmoid,
-    softmax,
-    tanh,
-    where,
-)
+from ..ops import conv1d, conv2d, conv_transpose2d, linear, pad, sigmoid, tanh, where
 from ..ops.collective import all_reduce
 from ..ops.norm import blend
 from ..tensor import Tensor
+from .cross_entropy import cross_entropy, nll_loss
+from .dropout import dropout, dropout2d, dropout3d
 from .embedding import embedding, one_hot
-from .loss import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    cross_entropy,
-    l1_loss,
-    mse_loss,
-    nll_loss,
-)
+from .loss import binary_cross_entropy, binary_cross_entropy_with_logits, l1_loss, mse_loss
 from .pooling import adaptive_avg_pool2d, avg_pool2d, max_pool2d
 from .resize import interpolate, pixel_shuffle
 
 # ------------------------------------------------------------------------------------- activations
 
 
-def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
+def relu(x: Tensor, inplace: bool = False) -> Tensor:
+    """max(x, 0), with slope 0 at 0."""
+    return ops.relu(x)
+
+
+def leaky_relu(x: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where positive, negative_slope · x elsewhere (Maas et al. 2013)."""
     return ops.leaky_relu(x, negative_slope=negative_slope)
 
@@ -49,11 +39,13 @@ def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
 def prelu(x: Tensor, weight: Tensor) -> Tensor:
     """x where positive, weight · x elsewhere, one weight or one per channel (He et al. 2015)."""
     if weight.numel() > 1:
+        if x.ndim < 2 or x.shape[1] != weight.numel():
+            raise ValueError(f"expected input (N, {weight.numel()}, ...), got {x.shape}")
         weight = _channelwise(weight, x)
     return where(x > 0, x, weight * x)
 
 
-def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
+def elu(x: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where positive, alpha (exp(x) - 1) elsewhere (Clevert et al. 2016)."""
     return where(x > 0, x, alpha * ops.expm1(ops.clamp(x, max=0.0)))
 
@@ -70,7 +62,7 @@ def gelu(x: Tensor, approximate: str = "none") -> Tensor:
     return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
 
 
-def silu(x: Tensor) -> Tensor:
+def silu(x: Tensor, inplace: bool = False) -> Tensor:
     """x σ(x), also called swish."""
     return x * sigmoid(x)
 
@@ -85,26 +77,22 @@ def logsigmoid(x: Tensor) -> Tensor:
     return -ops.softplus(-x)
 
 
-# ----------------------------------------------------------------------------------------- dropout
+def softmax(x: Tensor, dim: int | None = None) -> Tensor:
+    """exp(x) / Σ exp(x) along ``dim``; without it, along the axis that PyTorch chooses."""
+    return ops.softmax(x, _implicit(x, "softmax") if dim is None else dim)
 
 
-def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
-    """Zero each element with probability p and scale the rest by 1 / (1 - p), in training only."""
-    return _drop(x, p, training, x.shape)
+def log_softmax(x: Tensor, dim: int | None = None) -> Tensor:
+    """The logarithm of :func:`softmax`, exact in both tails."""
+    return ops.log_softmax(x, _implicit(x, "log_softmax") if dim is None else dim)
 
 
-def dropout2d(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
-    """Zero whole channels of (N, C, H, W) with probability p, in training only."""
-    return _drop(x, p, training, (*x.shape[:2], *[1] * (x.ndim - 2)))
-
-
-def _drop(x: Tensor, p: float, training: bool, shape: tuple[int, ...]) -> Tensor:
-    if not 0 <= p <= 1:
-        raise ValueError(f"a dropout probability lies in [0, 1], got {p}")
-    if not training or p == 0:
-        return x
-    keep = random.uniform(shape, device=x.device) >= p
-    return x * (keep / max(1 - p, 1e-30)).astype(x.dtype)
+def _implicit(x: Tensor, name: str) -> int:
+    """The axis that an old rule of PyTorch chooses, with a warning."""
+    dim = 0 if x.ndim in (0, 1, 3) else 1
+    message = f"{name} without dim chooses axis {dim} for a shape {x.shape}: better say dim={dim}"
+    warnings.warn(message, stacklevel=3)
+    return dim
 
 
 # ----------------------------------------------------------------------------------- normalisation
@@ -252,44 +240,3 @@ def instance_norm(
 def normalize(x: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """x / max(‖x‖, eps) along ``dim``."""
     return x / ops.clamp(ops.norm(x, p, dim, keepdim=True), min=eps)
-
-
-__all__ = [
-    "adaptive_avg_pool2d",
-    "avg_pool2d",
-    "batch_norm",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "conv1d",
-    "conv2d",
-    "conv_transpose2d",
-    "cross_entropy",
-    "dropout",
-    "dropout2d",
-    "elu",
-    "embedding",
-    "gelu",
-    "group_norm",
-    "instance_norm",
-    "interpolate",
-    "l1_loss",
-    "layer_norm",
-    "leaky_relu",
-    "linear",
-    "log_softmax",
-    "logsigmoid",
-    "max_pool2d",
-    "mse_loss",
-    "nll_loss",
-    "normalize",
-    "one_hot",
-    "pad",
-    "pixel_shuffle",
-    "prelu",
-    "relu",
-    "sigmoid",
-    "silu",
-    "softmax",
-    "softplus",
-    "tanh",
-]

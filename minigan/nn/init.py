@@ -8,10 +8,13 @@ from typing import Any
 from .. import random
 from ..array import asarray, np
 from ..tensor import Tensor
+from .gain import calculate_gain
 
 
-def _fill(tensor: Tensor, host: Any) -> Tensor:
-    tensor.array[...] = asarray(host, tensor.dtype, tensor.device)
+def constant_(tensor: Tensor, val: Any) -> Tensor:
+    """Every element ``val``; an array of the same shape gives every element its own value."""
+    tensor.array[...] = asarray(val, tensor.dtype, tensor.device)
+    tensor.mark_changed()
     return tensor
 
 
@@ -21,25 +24,6 @@ def fans(tensor: Tensor) -> tuple[int, int]:
         raise ValueError(f"fan in and fan out need at least two axes, got shape {tensor.shape}")
     field = math.prod(tensor.shape[2:])
     return tensor.shape[1] * field, tensor.shape[0] * field
-
-
-def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The factor that keeps the variance of activations through a nonlinearity (He et al. 2015)."""
-    gains = {"linear": 1.0, "conv1d": 1.0, "conv2d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3}
-    gains |= {"relu": math.sqrt(2), "selu": 3 / 4, "conv_transpose2d": 1.0}
-    if nonlinearity == "leaky_relu":
-        return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
-    if nonlinearity not in gains:
-        raise ValueError(
-            f"unknown nonlinearity {nonlinearity!r}: use leaky_relu, {', '.join(gains)}"
-        )
-    return gains[nonlinearity]
-
-
-def constant_(tensor: Tensor, val: float) -> Tensor:
-    """Every element ``val``."""
-    tensor.array[...] = val
-    return tensor
 
 
 def zeros_(tensor: Tensor) -> Tensor:
@@ -55,17 +39,17 @@ def ones_(tensor: Tensor) -> Tensor:
 def eye_(tensor: Tensor) -> Tensor:
     """The identity matrix."""
     rows, columns = tensor.shape
-    return _fill(tensor, np.eye(rows, columns))
+    return constant_(tensor, np.eye(rows, columns))
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """Draws from the uniform distribution on [a, b)."""
-    return _fill(tensor, a + (b - a) * random.uniform(tensor.shape))
+    return constant_(tensor, a + (b - a) * random.uniform(tensor.shape))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """Draws from N(mean, std²)."""
-    return _fill(tensor, mean + std * random.standard_normal(tensor.shape))
+    return constant_(tensor, mean + std * random.standard_normal(tensor.shape))
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
@@ -82,8 +66,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
 def _kaiming(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f"mode is 'fan_in' or 'fan_out', got {mode!r}")
-    fan = fans(tensor)[mode == "fan_out"]
-    return calculate_gain(nonlinearity, a) / math.sqrt(fan)
+    return calculate_gain(nonlinearity, a) / math.sqrt(fans(tensor)[mode == "fan_out"])
 
 
 def kaiming_uniform_(
@@ -106,7 +89,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     rows, cols = tensor.shape[0], math.prod(tensor.shape[1:])
     q, r = np.linalg.qr(random.standard_normal((max(rows, cols), min(rows, cols)), "float64"))
     q *= np.sign(np.diag(r))  # without it the distribution over orthogonal matrices is not uniform
-    return _fill(tensor, gain * (q.T if rows < cols else q).reshape(tensor.shape))
+    return constant_(tensor, gain * (q.T if rows < cols else q).reshape(tensor.shape))
 
 
 def torch_default_(weight: Tensor, bias: Tensor | None) -> None:

@@ -1,41 +1,64 @@
-"""Losses, as functions and as layers. All reduce by mean unless told otherwise."""
+"""Losses, as functions and as layers.
+
+All reduce by mean unless told otherwise. They take ``size_average`` and ``reduce``, too, which
+PyTorch had before ``reduction``: both true mean "mean", ``size_average=False`` means "sum",
+``reduce=False`` means "none"; with a warning, as there.
+"""
 
 from __future__ import annotations
 
-import math
-from typing import Any
+import warnings
 
 from .. import ops
-from ..array import module_of
 from ..hooks import scalars
 from ..tensor import Tensor
 from .module import Buffer, Module
 
 
-def _reduce(loss: Tensor, reduction: str) -> Tensor:
-    if reduction == "mean":
-        return loss.mean()
-    if reduction == "sum":
-        return loss.sum()
-    if reduction == "none":
-        return loss
-    raise ValueError(f"reduction is 'mean', 'sum' or 'none', got {reduction!r}")
+def reduction_of(
+    reduction: str, size_average: bool | None = None, reduce: bool | None = None
+) -> str:
+    """The reduction by its name, which the two old flags, if given, replace."""
+    if size_average is None and reduce is None:
+        return reduction
+    reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
+    warnings.warn(f"instead of size_average= and reduce= say reduction={reduction!r}", stacklevel=4)
+    return reduction
 
 
-def _same_shape(x: Tensor, target: Tensor, what: str) -> None:
+def reduce(loss: Tensor, reduction: str, **old: bool | None) -> Tensor:
+    """All elements as one: their mean or sum; or ``loss`` itself for ``"none"``."""
+    if old:
+        reduction = reduction_of(reduction, **old)
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"reduction is 'mean', 'sum' or 'none', got {reduction!r}")
+    return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()
+
+
+def same_shape(x: Tensor, target: Tensor, what: str) -> None:
+    """Refuse to broadcast: (N,) against (N, 1) would compare everything with everything."""
     if x.shape != target.shape:
         raise ValueError(f"{what}: input has shape {x.shape}, but the target has {target.shape}")
 
 
+def buffer(weight: Tensor | None) -> Buffer | None:
+    """The weights of a loss move with it and belong to its state, as in PyTorch."""
+    return None if weight is None else Buffer(weight)
+
+
 def binary_cross_entropy(
-    x: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+    x: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    **old: bool | None,
 ) -> Tensor:
     """-t log x - (1 - t) log(1 - x) for probabilities x and targets t of the same shape.
 
     The logarithms end at -100, as in PyTorch, so that a certain and wrong answer stays finite. On
     logits, :func:`binary_cross_entropy_with_logits` is exact where this is not.
     """
-    _same_shape(x, target, "binary cross-entropy")
+    same_shape(x, target, "binary cross-entropy")
     low, high = scalars(x.array.min(), x.array.max())
     if not (low >= 0 and high <= 1):
         raise ValueError(
@@ -43,7 +66,7 @@ def binary_cross_entropy(
             "put a sigmoid before it, or use BCEWithLogitsLoss"
         )
     loss = ops.bce(x, target)
-    return _reduce(loss if weight is None else loss * weight, reduction)
+    return reduce(loss if weight is None else loss * weight, reduction, **old)
 
 
 def binary_cross_entropy_with_logits(
@@ -52,154 +75,67 @@ def binary_cross_entropy_with_logits(
     weight: Tensor | None = None,
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
+    **old: bool | None,
 ) -> Tensor:
     """Binary cross-entropy of σ(x) for logits x: softplus(x) - t x, exact at any x.
 
     ``pos_weight`` multiplies the loss of the positive targets.
     """
-    _same_shape(x, target, "binary cross-entropy")
+    same_shape(x, target, "binary cross-entropy")
     if pos_weight is None:
         loss = ops.bce_with_logits(x, target)
     else:
         loss = (1 - target) * x + (1 + (pos_weight - 1) * target) * ops.softplus(-x)
-    return _reduce(loss if weight is None else loss * weight, reduction)
+    return reduce(loss if weight is None else loss * weight, reduction, **old)
 
 
-def mse_loss(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def mse_loss(x: Tensor, target: Tensor, reduction: str = "mean", **old: bool | None) -> Tensor:
     """(x - target)²."""
-    _same_shape(x, target, "mse_loss")
-    return _reduce((x - target) ** 2, reduction)
+    same_shape(x, target, "mse_loss")
+    return reduce((x - target) ** 2, reduction, **old)
 
 
-def l1_loss(x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def l1_loss(x: Tensor, target: Tensor, reduction: str = "mean", **old: bool | None) -> Tensor:
     """|x - target|."""
-    _same_shape(x, target, "l1_loss")
-    return _reduce(ops.abs(x - target), reduction)
+    same_shape(x, target, "l1_loss")
+    return reduce(ops.abs(x - target), reduction, **old)
 
 
-def nll_loss(
-    x: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-) -> Tensor:
-    """-w[t] x[t]: minus the log-probability of the right class, times the weight of that class.
+class Loss(Module):
+    """The base of the losses: it knows how the elements are reduced."""
 
-    Parameters
-    ----------
-    x : Tensor, (C,), (N, C) or (N, C, d1, …)
-        Log-probabilities; :func:`cross_entropy` takes raw scores.
-    target : Tensor of integers, (), (N,) or (N, d1, …)
-        The right classes, 0 to C - 1, or ``ignore_index`` for places that do not count.
-    weight : Tensor, (C,), optional
-        The mean is weighted with it: Σ w[t] loss / Σ w[t].
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit, or a class is out of range.
-    """
-    axis = _class_axis(x, target)
-    t = target.array
-    xp, keep = module_of(t), t != ignore_index
-    t = xp.where(keep, t, 0)
-    low, high = scalars(t.min(), t.max()) if t.size else (0, 0)
-    if low < 0 or high >= x.shape[axis]:
-        raise ValueError(f"expected classes 0 to {x.shape[axis] - 1}, got {low} to {high}")
-    w = _class_weights(x, weight)[t] * keep
-    right = ops.squeeze(ops.gather(x, axis, xp.expand_dims(t, axis)), axis)
-    loss = ops.where(keep, -right * w, 0.0)
-    if reduction == "mean":
-        return loss.sum() / (w.sum().item() or math.nan)
-    return _reduce(loss, reduction)
+    def __init__(self, reduction: str = "mean", **old: bool | None) -> None:
+        self.reduction = reduction_of(reduction, **old)
 
 
-def cross_entropy(
-    x: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-    label_smoothing: float = 0.0,
-) -> Tensor:
-    """-Σ_c w_c q_c log softmax(x)_c for scores x and wanted probabilities q.
+class MSELoss(Loss):
+    """The mean of (x - target)²."""
 
-    The mean is over all places; for classes with weights it is weighted as in :func:`nll_loss`.
-
-    Parameters
-    ----------
-    x : Tensor, (C,), (N, C) or (N, C, d1, …)
-        Raw scores.
-    target : Tensor
-        Classes, as in :func:`nll_loss`, or probabilities q in the shape of x.
-    label_smoothing : float
-        Mix q with the uniform distribution: (1 - s) q + s / C (Szegedy et al. 2016, section 7).
-    """
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"label_smoothing lies in [0, 1], got {label_smoothing}")
-    axis = 0 if x.ndim == 1 else 1
-    log_p, share = ops.log_softmax(x, axis), label_smoothing / x.shape[axis]
-    w = _class_weights(x, weight).reshape(-1, *[1] * (x.ndim - axis - 1))
-    if target.dtype.kind == "f":
-        _same_shape(x, target, "cross_entropy with probabilities")
-        loss = -(log_p * (target * (1 - label_smoothing) + share) * w).sum(axis)
-        if reduction == "mean":
-            return loss.sum() / (loss.numel() or math.nan)
-        return _reduce(loss, reduction)
-    loss = nll_loss(log_p, target, weight, ignore_index, reduction)
-    if not label_smoothing:
-        return loss
-    keep = target.array != ignore_index
-    uniform = ops.where(keep, -(log_p * w).sum(axis), 0.0)
-    if reduction == "mean":
-        classes = module_of(keep).where(keep, target.array, 0)
-        counted = (_class_weights(x, weight)[classes] * keep).sum()
-        uniform = uniform.sum() / (counted.item() or math.nan)
-    else:
-        uniform = _reduce(uniform, reduction)
-    return loss * (1 - label_smoothing) + uniform * share
+    def forward(self, x: Tensor, target: Tensor) -> Tensor:
+        return mse_loss(x, target, self.reduction)
 
 
-def _class_axis(x: Tensor, target: Tensor) -> int:
-    """The axis of x that counts the classes; everything else must be the target's shape."""
-    axis = 0 if x.ndim == 1 else 1
-    if x.ndim < 1 or target.dtype.kind not in "iu":
-        raise ValueError(f"expected scores (N, C, ...) and integer classes, got {target.dtype}")
-    if target.shape != x.shape[:axis] + x.shape[axis + 1 :]:
-        raise ValueError(
-            f"expected classes of shape {x.shape[:axis] + x.shape[axis + 1 :]} for scores of shape "
-            f"{x.shape}, got {target.shape}"
-        )
-    return axis
+class L1Loss(Loss):
+    """The mean of |x - target|."""
+
+    def forward(self, x: Tensor, target: Tensor) -> Tensor:
+        return l1_loss(x, target, self.reduction)
 
 
-def _class_weights(x: Tensor, weight: Tensor | None) -> Any:
-    """One constant weight per class, as an array."""
-    classes = x.shape[0 if x.ndim == 1 else 1]
-    if weight is None:
-        return module_of(x.array).ones_like(x.array, shape=(classes,))
-    if weight.shape != (classes,):
-        raise ValueError(f"expected one weight for each of {classes} classes, got {weight.shape}")
-    return weight.array
-
-
-def _buffer(weight: Tensor | None) -> Buffer | None:
-    """A loss's weights move with it and belong to its state, as in PyTorch."""
-    return None if weight is None else Buffer(weight)
-
-
-class BCELoss(Module):
+class BCELoss(Loss):
     """Binary cross-entropy on probabilities; see :func:`binary_cross_entropy`."""
 
-    def __init__(self, weight: Tensor | None = None, reduction: str = "mean") -> None:
-        self.weight, self.reduction = _buffer(weight), reduction
+    def __init__(
+        self, weight: Tensor | None = None, reduction: str = "mean", **old: bool | None
+    ) -> None:
+        super().__init__(reduction, **old)
+        self.weight = buffer(weight)
 
     def forward(self, x: Tensor, target: Tensor) -> Tensor:
         return binary_cross_entropy(x, target, self.weight, self.reduction)
 
 
-class BCEWithLogitsLoss(Module):
+class BCEWithLogitsLoss(Loss):
     """Binary cross-entropy on logits; see :func:`binary_cross_entropy_with_logits`."""
 
     def __init__(
@@ -207,64 +143,12 @@ class BCEWithLogitsLoss(Module):
         weight: Tensor | None = None,
         reduction: str = "mean",
         pos_weight: Tensor | None = None,
+        **old: bool | None,
     ) -> None:
-        self.weight, self.pos_weight = _buffer(weight), _buffer(pos_weight)
-        self.reduction = reduction
+        super().__init__(reduction, **old)
+        self.weight, self.pos_weight = buffer(weight), buffer(pos_weight)
 
     def forward(self, x: Tensor, target: Tensor) -> Tensor:
         return binary_cross_entropy_with_logits(
             x, target, self.weight, self.reduction, self.pos_weight
-        )
-
-
-class MSELoss(Module):
-    """The mean of (x - target)²."""
-
-    def __init__(self, reduction: str = "mean") -> None:
-        self.reduction = reduction
-
-    def forward(self, x: Tensor, target: Tensor) -> Tensor:
-        return mse_loss(x, target, self.reduction)
-
-
-class L1Loss(Module):
-    """The mean of |x - target|."""
-
-    def __init__(self, reduction: str = "mean") -> None:
-        self.reduction = reduction
-
-    def forward(self, x: Tensor, target: Tensor) -> Tensor:
-        return l1_loss(x, target, self.reduction)
-
-
-class NLLLoss(Module):
-    """Minus the log-probability of the right class; see :func:`nll_loss`."""
-
-    def __init__(
-        self, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean"
-    ) -> None:
-        self.weight = _buffer(weight)
-        self.ignore_index, self.reduction = ignore_index, reduction
-
-    def forward(self, x: Tensor, target: Tensor) -> Tensor:
-        return nll_loss(x, target, self.weight, self.ignore_index, self.reduction)
-
-
-class CrossEntropyLoss(Module):
-    """Softmax and negative log-likelihood in one; see :func:`cross_entropy`."""
-
-    def __init__(
-        self,
-        weight: Tensor | None = None,
-        ignore_index: int = -100,
-        reduction: str = "mean",
-        label_smoothing: float = 0.0,
-    ) -> None:
-        self.weight = _buffer(weight)
-        self.ignore_index, self.reduction = ignore_index, reduction
-        self.label_smoothing = label_smoothing
-
-    def forward(self, x: Tensor, target: Tensor) -> Tensor:
-        return cross_entropy(
-            x, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing
         )

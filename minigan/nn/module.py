@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from textwrap import indent
+from typing import Any
 
-from ..array import asarray, device_of
 from ..tensor import Parameter, Tensor
+from . import forward_hooks, state
 
 
 class Buffer(Tensor):
-    """A tensor that belongs to a module's state but is not learned, e.g. running statistics."""
+    """A tensor of a module's state that is not trained, e.g. running statistics."""
 
     __slots__ = ()
 
 
 class LayerError(ValueError):
-    """An input that a layer can not take; the message names the layer and where it sits."""
+    """An input that does not fit a layer; the message names the layer and where it sits."""
 
     def __init__(self, layer: Module, problem: str) -> None:
         super().__init__(layer, problem)
@@ -25,25 +26,6 @@ class LayerError(ValueError):
     def __str__(self) -> str:
         where = f"layer {self.path!r}, " if self.path else ""
         return f"{where}{_one_line(self.layer)}: {self.problem}"
-
-
-class HookHandle(NamedTuple):
-    """What registering a hook returns: ``remove()`` takes the hook off its module again."""
-
-    module: Module
-    kind: str
-    hook: Callable[..., Any]
-
-    def remove(self) -> None:
-        hooks = getattr(self.module, self.kind)
-        setattr(self.module, self.kind, tuple(h for h in hooks if h is not self.hook))
-
-
-class IncompatibleKeys(NamedTuple):
-    """The names that ``load_state_dict`` did not find, and those it had no place for."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
 
 
 class Module:
@@ -71,20 +53,18 @@ class Module:
 
     def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
         try:
-            for hook in self._forward_pre_hooks:
-                if (changed := hook(self, inputs)) is not None:
-                    inputs = changed if isinstance(changed, tuple) else (changed,)
+            if self._forward_pre_hooks:
+                inputs = forward_hooks.before(self, inputs)
             output = self.forward(*inputs, **kwargs)
-            for hook in self._forward_hooks:
-                if (changed := hook(self, inputs, output)) is not None:
-                    output = changed
+            if self._forward_hooks:
+                output = forward_hooks.after(self, inputs, output)
+            return output
         except LayerError as error:  # raised by a layer inside: say where it sits, seen from here
             inside = (name for name, module in self.named_modules() if module is error.layer)
             error.path = next(inside, error.path)
             raise
         except ValueError as error:
             raise LayerError(self, str(error)) from error
-        return output
 
     # ------------------------------------------------------------------------- what it holds
 
@@ -157,7 +137,7 @@ class Module:
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True
-    ) -> IncompatibleKeys:
+    ) -> state.IncompatibleKeys:
         """Copy values into the parameters and buffers of the same names.
 
         Parameters
@@ -176,30 +156,7 @@ class Module:
         ValueError
             With the list of everything that does not fit; then nothing has been changed.
         """
-        own = self.state_dict()
-        values = {k: v.array if isinstance(v, Tensor) else v for k, v in state_dict.items()}
-        missing = [name for name in own if name not in values]
-        unexpected = [name for name in values if name not in own]
-        problems = [
-            f"shape of {name}: expected {own[name].shape}, got {tuple(value.shape)}"
-            for name, value in values.items()
-            if name in own and tuple(value.shape) != own[name].shape
-        ]
-        if strict:
-            problems = [
-                *(f"missing: {name}" for name in missing),
-                *(f"unexpected: {name}" for name in unexpected),
-                *problems,
-            ]
-        if problems:
-            raise ValueError(
-                f"this state does not fit {type(self).__name__}:\n  " + "\n  ".join(problems)
-            )
-        for name in own:
-            if name in values:
-                target = own[name].array
-                target[...] = asarray(values[name], target.dtype, device_of(target))
-        return IncompatibleKeys(missing, unexpected)
+        return state.load(self.state_dict(), state_dict, strict, type(self).__name__)
 
     # ----------------------------------------------------------------------------- changes
 
@@ -214,7 +171,7 @@ class Module:
         return self.train(False)
 
     def requires_grad_(self, requires_grad: bool = True) -> Module:
-        """Let all parameters learn, or freeze them; returns the module."""
+        """Make all parameters trainable, or freeze them; returns the module."""
         for p in self.parameters():
             p.requires_grad = requires_grad
         return self
@@ -242,21 +199,20 @@ class Module:
         Raises
         ------
         TypeError
-            If the dtype is not a floating one: parameters could not learn.
+            If the dtype is not a floating one: such parameters have no gradient.
         """
 
         def move(array: Any) -> Any:
             moved = Tensor(array).to(*targets, dtype=dtype, device=device)
-            if moved.dtype.kind != "f" and array.dtype.kind == "f":
-                raise TypeError(f"a module's parameters need a floating dtype, got {moved.dtype}")
             if array.dtype.kind != "f":  # counters stay integers
                 moved = Tensor(array).to(device=moved.device)
+            elif moved.dtype.kind != "f":
+                raise TypeError(f"a module's parameters need a floating dtype, got {moved.dtype}")
             return moved.array
 
         for t in (*self.parameters(), *self.buffers()):
-            data = move(t.array)
-            if data is not t.array:
-                t.array = data
+            if (moved := move(t.array)) is not t.array:
+                t.data = moved
                 t.grad = None if t.grad is None else Tensor(move(t.grad.array))
         return self
 
@@ -268,25 +224,47 @@ class Module:
         """All floating parameters and buffers as float64."""
         return self.to(dtype="float64")
 
+    def cpu(self) -> Module:
+        """All parameters and buffers as NumPy arrays; in place, returns the module."""
+        return self.to(device="cpu")
+
+    def cuda(self, device: int | None = None) -> Module:
+        """All parameters and buffers on a GPU, as CuPy arrays; in place, returns the module."""
+        return self.to(device="cuda" if device is None else f"cuda:{device}")
+
+    def add_module(self, name: str, module: Module) -> None:
+        """Set a module as an attribute; the same as ``self.name = module`` for any name.
+
+        Raises
+        ------
+        TypeError
+            If it is not a module.
+        ValueError
+            If the name is empty, has a dot, or belongs to something other than a module.
+        """
+        if not isinstance(module, Module):
+            raise TypeError(f"expected a Module, got {type(module).__name__}: {module!r}")
+        if not name or "." in name or not isinstance(getattr(self, name, module), Module):
+            raise ValueError(f"{name!r} can not name a module: it is taken, empty or has a dot")
+        setattr(self, name, module)
+
     def register_buffer(self, name: str, tensor: Tensor) -> None:
         """Set a buffer as an attribute; the same as ``self.name = Buffer(tensor)``."""
         setattr(self, name, Buffer(tensor))
 
-    def register_forward_hook(self, hook: Callable[..., Any]) -> HookHandle:
+    def register_forward_hook(self, hook: Callable[..., Any]) -> forward_hooks.HookHandle:
         """Call ``hook(module, inputs, output)`` after every forward.
 
         What it returns, unless None, replaces the output.
         """
-        self._forward_hooks = (*self._forward_hooks, hook)
-        return HookHandle(self, "_forward_hooks", hook)
+        return forward_hooks.add(self, "_forward_hooks", hook)
 
-    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> HookHandle:
+    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> forward_hooks.HookHandle:
         """Call ``hook(module, inputs)`` before every forward.
 
         What it returns, unless None, replaces the inputs.
         """
-        self._forward_pre_hooks = (*self._forward_pre_hooks, hook)
-        return HookHandle(self, "_forward_pre_hooks", hook)
+        return forward_hooks.add(self, "_forward_pre_hooks", hook)
 
     # -------------------------------------------------------------------------------- text
 
@@ -301,14 +279,12 @@ class Module:
         )
 
     def __repr__(self) -> str:
-        children = [
-            f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self._own(Module)
-        ]
-        extra = self.extra_repr()
+        extra, name = self.extra_repr(), type(self).__name__
+        children = [f"({name}): {child!r}" for name, child in self._own(Module)]
         if not children:
-            return f"{type(self).__name__}({extra})"
-        lines = "\n  ".join(([extra] if extra else []) + children)
-        return f"{type(self).__name__}(\n  {lines}\n)"
+            return f"{name}({extra})"
+        inside = indent("\n".join([extra, *children] if extra else children), "  ")
+        return f"{name}(\n{inside}\n)"
 
 
 def _join(path: str, name: str) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 from .. import ops
 from ..array import asarray, np
 from ..tensor import Tensor
-from .conv import Size, _tuple
 from .module import Module
+from .padding import Size, to_tuple
 from .resize import resample
 
 
@@ -48,8 +48,8 @@ def max_pool2d(
     ``stride`` is ``kernel_size`` if left out; padding never wins. Of equal values, the first one in
     row-major order gets the gradient.
     """
-    kernel, stride = _tuple(kernel_size, 2, "kernel_size"), _stride(stride, kernel_size)
-    padding, dilation = _tuple(padding, 2, "padding"), _tuple(dilation, 2, "dilation")
+    kernel, stride = to_tuple(kernel_size, 2, "kernel_size"), _stride(stride, kernel_size)
+    padding, dilation = to_tuple(padding, 2, "padding"), to_tuple(dilation, 2, "dilation")
     view = _windows(x, kernel, stride, padding, dilation, ceil_mode, -math.inf)
     return ops.max(view, -1).values
 
@@ -76,8 +76,8 @@ def avg_pool2d(
     divisor_override : int
         Divide each sum by this instead of by the number of values.
     """
-    kernel, stride = _tuple(kernel_size, 2, "kernel_size"), _stride(stride, kernel_size)
-    padding = _tuple(padding, 2, "padding")
+    kernel, stride = to_tuple(kernel_size, 2, "kernel_size"), _stride(stride, kernel_size)
+    padding = to_tuple(padding, 2, "padding")
     sums = _windows(x, kernel, stride, padding, (1, 1), ceil_mode, 0.0).sum(-1)
     if divisor_override is not None:
         return sums / divisor_override
@@ -92,7 +92,7 @@ def avg_pool2d(
 
 
 def _stride(stride: Size | None, kernel_size: Size) -> tuple[int, ...]:
-    return _tuple(kernel_size if stride is None else stride, 2, "stride")
+    return to_tuple(kernel_size if stride is None else stride, 2, "stride")
 
 
 def adaptive_avg_pool2d(x: Tensor, output_size: int | tuple[int | None, ...]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Pictures (N, C, H, W) made larger or smaller: interpolation, pixel shuffle, padding."""
+"""Pictures (N, C, H, W) made larger or smaller: interpolation, pixel shuffle."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from .. import ops
 from ..array import asarray, np
 from ..tensor import Tensor
-from .conv import Size, _tuple
 from .module import Module
+from .padding import Size, to_tuple
 
 
 def resample(x: Tensor, rows: np.ndarray, columns: np.ndarray) -> Tensor:
@@ -55,7 +55,7 @@ def interpolate(
         )
     old = x.shape[2:]
     if scale_factor is None:
-        new = _tuple(size, 2, "size")
+        new = to_tuple(size, 2, "size")
         steps = [n / max(m, 1) for n, m in zip(old, new, strict=True)]
     else:
         pair = isinstance(scale_factor, (tuple, list))
@@ -132,25 +132,3 @@ class PixelShuffle(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return pixel_shuffle(x, self.upscale_factor)
-
-
-class _Pad2d(Module):
-    mode: str
-
-    def __init__(self, padding: Size) -> None:
-        self.padding = _tuple(padding, 4, "padding (left, right, top, bottom)")
-
-    def forward(self, x: Tensor) -> Tensor:
-        return ops.pad(x, self.padding, self.mode)
-
-
-class ZeroPad2d(_Pad2d):
-    """A border of zeros: one width, or (left, right, top, bottom); negative ones crop."""
-
-    mode = "constant"
-
-
-class ReflectionPad2d(_Pad2d):
-    """A border that mirrors the picture without repeating its edge: one width, or four."""
-
-    mode = "reflect"

@@ -11,7 +11,7 @@ from .module import Module
 
 
 class Row(NamedTuple):
-    """One module. Its output's shape is None if it did not run; its parameters are its own ones."""
+    """One module: the shape of its output, None if it did not run, and its own parameters."""
 
     path: str
     type: str

@@ -68,3 +68,27 @@ def test_slopes_at_the_kink():
 def test_gelu_needs_a_known_approximation():
     with pytest.raises(ValueError, match="tanh"):
         nn.GELU("sigmoid")(mg.ones(1))
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((4,), 0), ((3, 4), 1), ((2, 3, 4), 0), ((2, 3, 4, 5), 1)]
+)
+@pytest.mark.parametrize("layer", [nn.Softmax, nn.LogSoftmax])
+def test_softmax_without_dim_says_which_axis_it_takes(layer, shape, axis, rng):
+    x = mg.tensor(rng.standard_normal(shape))
+    with pytest.warns(UserWarning, match=f"say dim={axis}"):
+        y = layer()(x)
+    np.testing.assert_array_equal(y.numpy(), layer(axis)(x).numpy())
+
+
+def test_prelu_needs_its_channels():
+    with pytest.raises(nn.LayerError, match=r"expected input \(N, 4, ...\), got \(2, 3\)"):
+        nn.PReLU(4)(mg.ones(2, 3))
+
+
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "elu", "silu"])
+def test_inplace_changes_nothing(name):
+    x = mg.tensor([-1.0, 2.0])
+    y = getattr(nn.functional, name)(x, inplace=True)
+    assert x.tolist() == [-1, 2]
+    assert y.tolist()[0] != -1

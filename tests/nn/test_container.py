@@ -73,3 +73,20 @@ def test_module_list_finds_parameters_and_has_no_forward():
     assert net(mg.ones(1, 2)).shape == (1, 2)
     with pytest.raises(NotImplementedError):
         net.layers(mg.ones(1, 2))
+
+
+def test_add_module():
+    net = nn.ModuleList()
+    net.add_module("disc_0", nn.Linear(2, 2))
+    net.add_module("disc_1", nn.ReLU())
+    net.add_module("disc_1", nn.Tanh())  # another module in its place, as in PyTorch
+    assert [name for name, _ in net.named_children()] == ["disc_0", "disc_1"]
+    assert list(net.state_dict()) == ["disc_0.weight", "disc_0.bias"]
+    assert isinstance(net[1], nn.Tanh)
+    with pytest.raises(TypeError, match="expected a Module"):
+        net.add_module("disc_2", mg.tanh)
+    for name in ("forward", "training", "a.b", ""):
+        with pytest.raises(ValueError, match="can not name a module"):
+            net.add_module(name, nn.ReLU())
+    with pytest.raises(ValueError, match="can not name a module"):
+        nn.Linear(2, 2).add_module("weight", nn.ReLU())

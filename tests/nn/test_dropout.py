@@ -14,9 +14,10 @@ def test_rate_and_scale():
     np.testing.assert_allclose(y[~dropped], 1 / 0.7, rtol=1e-6)
 
 
-def test_dropout2d_drops_whole_channels():
-    y = nn.Dropout2d(0.5)(mg.ones(20, 50, 3, 4)).numpy()
-    assert (y == y[:, :, :1, :1]).all()
+@pytest.mark.parametrize(("layer", "size"), [(nn.Dropout2d, (3, 4)), (nn.Dropout3d, (2, 3, 2))])
+def test_whole_channels_are_dropped(layer, size):
+    y = layer(0.5, inplace=True)(mg.ones(20, 50, *size)).numpy().reshape(20, 50, -1)
+    assert (y == y[:, :, :1]).all()
     assert abs((y == 0).mean() - 0.5) < 0.06
 
 

@@ -86,3 +86,30 @@ def test_errors():
         nn.init.kaiming_normal_(mg.zeros(3, 3), mode="in")
     with pytest.raises(ValueError, match="nonlinearity"):
         nn.init.calculate_gain("swish")
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [
+        lambda w: nn.init.normal_(w, 1.0, 0.02),
+        lambda w: nn.init.uniform_(w, 0.5, 1.0),
+        lambda w: nn.init.constant_(w, 0.7),
+        nn.init.ones_,
+        nn.init.eye_,
+        nn.init.xavier_uniform_,
+        nn.init.xavier_normal_,
+        nn.init.kaiming_uniform_,
+        nn.init.kaiming_normal_,
+        nn.init.orthogonal_,
+    ],
+)
+def test_data_of_a_parameter_is_the_parameter(fill):
+    """``normal_(m.weight.data)``, as most scripts write it; graphs that read the old values end."""
+    layer = nn.Linear(3, 3)
+    y = (layer.weight * layer.weight).sum()
+    nn.init.zeros_(layer.weight.data)
+    filled = fill(layer.weight.data)
+    assert layer.weight.array.any()
+    np.testing.assert_array_equal(filled.numpy(), layer.weight.array)
+    with pytest.raises(RuntimeError, match="in place"):
+        y.backward()

@@ -50,6 +50,42 @@ def test_unknown_reduction():
         F.mse_loss(mg.ones(2), mg.ones(2), "avg")
 
 
+OLD = [
+    ({"size_average": True}, "mean"),
+    ({"size_average": False}, "sum"),
+    ({"reduce": True}, "mean"),
+    ({"reduce": False}, "none"),
+    ({"size_average": False, "reduce": True}, "sum"),
+    ({"size_average": False, "reduce": False}, "none"),
+    ({"size_average": True, "reduce": False}, "none"),
+]
+
+
+@pytest.mark.parametrize(("old", "reduction"), OLD, ids=str)
+@pytest.mark.parametrize(
+    ("layer", "function"),
+    [
+        (nn.MSELoss, F.mse_loss),
+        (nn.L1Loss, F.l1_loss),
+        (nn.BCELoss, F.binary_cross_entropy),
+        (nn.BCEWithLogitsLoss, F.binary_cross_entropy_with_logits),
+        (nn.CrossEntropyLoss, F.cross_entropy),
+        (nn.NLLLoss, F.nll_loss),
+    ],
+)
+def test_size_average_and_reduce_name_a_reduction(layer, function, old, reduction, rng):
+    x = mg.tensor(rng.uniform(0.1, 0.9, (4, 3)))
+    t = mg.tensor([0, 2, 1, 1]) if function in (F.cross_entropy, F.nll_loss) else x * x
+    expected = layer(reduction=reduction)(x, t).numpy()
+    with pytest.warns(UserWarning, match=f"reduction='{reduction}'"):
+        criterion = layer(**old)
+    np.testing.assert_array_equal(criterion(x, t).numpy(), expected)
+    with pytest.warns(UserWarning, match=f"reduction='{reduction}'") as warned:
+        value = function(x, t, **old)
+    assert len(warned) == 1
+    np.testing.assert_array_equal(value.numpy(), expected)
+
+
 # ----------------------------------------------------------------------------- binary cross-entropy
 
 

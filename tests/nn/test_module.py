@@ -288,3 +288,21 @@ def test_register_buffer_sets_an_attribute_that_is_state_and_not_learned():
     module.register_buffer("mean", mg.tensor([1.0, 2.0]))
     assert isinstance(module.mean, nn.Buffer) and list(module.state_dict()) == ["mean"]
     assert not list(module.parameters())
+
+
+def test_cpu_and_cuda_are_to():
+    net = nn.Linear(2, 2)
+    assert net.cpu() is net
+    assert net.weight.device == "cpu"
+    asked = []
+    net.to = lambda **where: asked.append(where["device"])
+    net.cuda(), net.cuda(1)
+    assert asked == ["cuda", "cuda:1"]
+
+
+def test_loading_a_state_ends_the_graphs_that_read_the_old_one():
+    net = nn.Linear(2, 2)
+    y = (net.weight * net.weight).sum()
+    net.load_state_dict(nn.Linear(2, 2).state_dict())
+    with pytest.raises(RuntimeError, match="in place"):
+        y.backward()

@@ -86,7 +86,8 @@ def test_pixel_shuffle(rng, check_layer):
 
 @pytest.mark.parametrize("padding", [2, (1, 0, 2, 3)])
 @pytest.mark.parametrize(
-    ("layer", "mode"), [(nn.ZeroPad2d, "constant"), (nn.ReflectionPad2d, "reflect")]
+    ("layer", "mode"),
+    [(nn.ZeroPad2d, "constant"), (nn.ReflectionPad2d, "reflect"), (nn.ReplicationPad2d, "edge")],
 )
 def test_padding(layer, mode, padding, rng, check_layer):
     left, right, top, bottom = (padding,) * 4 if isinstance(padding, int) else padding

@@ -130,6 +130,8 @@ LAYERS = [
     case("ZeroPad2d", (1, 0, 2, -1), shape=PICTURE),
     case("ReflectionPad2d", 3, shape=PICTURE),
     case("ReflectionPad2d", (1, 0, 2, 3), shape=PICTURE),
+    case("ReplicationPad2d", 2, shape=PICTURE),
+    case("ReplicationPad2d", (1, 0, 2, 5), shape=PICTURE),
     case("Embedding", 5, 3, shape=(4, 6), kind="integers"),
     case("Embedding", 5, 3, padding_idx=-4, shape=(9,), kind="integers"),
     case("RNN", 4, 3, shape=(5, 2, 4)),
@@ -144,6 +146,13 @@ LAYERS = [
     case("Dropout", 0.0, shape=PICTURE),
     case("Dropout", 1.0, shape=PICTURE),
     case("Dropout2d", 0.0, shape=PICTURE),
+    case("Dropout2d", 1.0, shape=PICTURE),
+    case("Dropout3d", 0.0, shape=(2, 3, 2, 2, 2)),
+    case("Dropout3d", 1.0, shape=(2, 3, 2, 2, 2)),
+    # what PyTorch-GAN's scripts write
+    case("BatchNorm2d", 4, 0.8, shape=PICTURE),
+    case("AvgPool2d", 3, stride=2, padding=[1, 1], count_include_pad=False, shape=PICTURE),
+    case("ZeroPad2d", (1, 0, 1, 0), shape=PICTURE),
 ]
 layers = pytest.mark.parametrize("case", LAYERS, ids=str)
 
@@ -408,6 +417,77 @@ def test_loss(name, kind, shape, settings, dtype):
     agree_to_second_order(*results, DTYPES[dtype])
 
 
+OLD = [
+    {"size_average": True},
+    {"size_average": False},
+    {"reduce": True},
+    {"reduce": False},
+    {"size_average": False, "reduce": False},
+    {"size_average": False, "reduce": True},
+]
+
+
+@pytest.mark.parametrize("old", OLD, ids=str)
+@pytest.mark.parametrize(
+    ("name", "function", "kind"),
+    [
+        ("MSELoss", "mse_loss", "real"),
+        ("L1Loss", "l1_loss", "real"),
+        ("BCELoss", "binary_cross_entropy", "probability"),
+        ("BCEWithLogitsLoss", "binary_cross_entropy_with_logits", "fraction"),
+        ("CrossEntropyLoss", "cross_entropy", "class"),
+        ("NLLLoss", "nll_loss", "class"),
+    ],
+)
+def test_old_flags_of_losses(name, function, kind, old):
+    x, target = operands(kind, (6, 4))
+    values = []
+    for library, tensor in ((nn, mg.tensor), (torch.nn, torch.tensor)):
+        for make in (getattr(library, name), None):
+            with pytest.warns(UserWarning, match="reduction="):
+                loss = make(**old) if make else None
+                flags = {} if make else old
+                loss = loss or getattr(library.functional, function)
+                values.append(loss(tensor(x), tensor(target), **flags))
+    agree(values[:2], values[2:], 1e-12)
+
+
+@pytest.mark.parametrize("name", ["Softmax", "LogSoftmax"])
+@pytest.mark.parametrize("shape", [(4,), (3, 4), (2, 3, 4), PICTURE, (2, 2, 2, 2, 2)], ids=str)
+def test_softmax_without_dim(name, shape):
+    x = np.random.default_rng(0).standard_normal(shape)
+    values = []
+    for library, tensor in ((nn, mg.tensor), (torch.nn, torch.tensor)):
+        for call in (getattr(library, name)(), library.functional.softmax):
+            with pytest.warns(UserWarning):
+                values.append(call(tensor(x)))
+    agree(values[:2], values[2:], 1e-12)
+
+
+def test_add_module():
+    """Names, order and replacing, as a script writes it."""
+    names = []
+    for library in (nn, torch.nn):
+        net = library.ModuleList()
+        for name in ("disc_0", "disc_1", "disc_0"):
+            net.add_module(name, library.Sequential(library.Linear(2, 3), library.ReLU()))
+        net.append(library.Linear(3, 1))
+        with pytest.raises(TypeError):
+            net.add_module("disc_2", print)
+        names.append((list(net.state_dict()), len(net), [n for n, _ in net.named_children()]))
+    assert names[0] == names[1]
+
+
+def test_init_of_data():
+    """``init.constant_(m.weight.data, …)`` fills the parameter itself."""
+    for library in (nn, torch.nn):
+        layer = library.BatchNorm2d(3)
+        library.init.constant_(layer.weight.data, 0.5)
+        library.init.normal_(layer.bias.data, 2.0, 0.0)
+        assert layer.weight.tolist() == [0.5] * 3
+        assert layer.bias.tolist() == [2.0] * 3
+
+
 # ---------------------------------------------------------------------------------- nn.utils, files
 
 
@@ -461,6 +541,20 @@ def network(library):
         library.InstanceNorm2d(3, affine=True, track_running_stats=True),
         library.Tanh(),
     )
+
+
+def test_inplace_in_a_block():
+    """PyTorch overwrites what ours keeps; values and derivatives are the same."""
+    nets = []
+    for library in (torch.nn, nn):
+        layers = [library.Conv2d(4, 3, 3, 2, 1), library.LeakyReLU(0.2, inplace=True)]
+        layers += [library.Dropout2d(0.25, inplace=True).eval(), library.BatchNorm2d(3, 0.8)]
+        layers += [library.Conv2d(3, 2, 1), library.ReLU(True)]
+        layers += [library.Conv2d(2, 2, 1), library.SiLU(inplace=True)]
+        nets.append(library.Sequential(*layers))
+    theirs, ours = nets[0].double(), nets[1].double()
+    ours.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
+    compare(theirs, ours, np.random.default_rng(0).standard_normal(PICTURE), "float64", 1e-10)
 
 
 def test_safetensors_round_trip(tmp_path):
