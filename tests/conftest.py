@@ -14,7 +14,12 @@ settings.register_profile("minigan", deadline=None, derandomize=True, max_exampl
 settings.load_profile("minigan")
 
 HERE = Path(__file__).parent
-ONLY_ON_DEVICES = ("test_arithmetic.py", "test_cuda.py", "test_gpu.py", "test_twins.py")
+ONLY_ON_DEVICES = (
+    "test_arithmetic.py",
+    "test_cuda.py",
+    "test_gpu.py",
+    "test_definitions_on_a_device.py",
+)
 ON_EVERY_DEVICE = (
     *("ops/", "nn/", "optim/", "gan/", "test_tensor.py", "test_random.py", "test_saving.py"),
     *("test_zoo.py", "metrics/test_features.py", "data/test_loader.py", "check/test_explain.py"),

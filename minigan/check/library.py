@@ -98,7 +98,7 @@ def _examples() -> Iterator[Example]:
     yield example("reshape", lambda x: ops.reshape(x, 3, 2), _any(2, 3))
     yield example("permute", lambda x: ops.permute(x, 2, 0, 1), _any(2, 3, 2))
     yield example("flip", lambda x: ops.flip(x, 1), _any(2, 3))
-    yield example("expand", lambda x: expand(x, shape=(2, 2, 3)), _any(2, 1))
+    yield example("expand", lambda x: expand(x, 2, 2, 3), _any(2, 1))
     yield example("sum_to", lambda x: sum_to(x, shape=(2, 1)), _any(2, 2, 3))
     yield example("getitem", lambda x: x[:, [0, 2, 0]], _any(2, 3))
     yield example("gather", lambda x: ops.gather(x, 1, _INDEX), _any(2, 3))

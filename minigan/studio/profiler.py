@@ -154,7 +154,7 @@ def _flops(op: Op, y: Array, inputs: Sequence[Array]) -> int:
 
     A product and its gradients in a and b sum over the same indices: each takes as many.
     """
-    own = op.forward.__module__.startswith("minigan.ops.")  # a reader's `linear` may differ
+    own = op.definition.__module__.startswith("minigan.ops.")  # a reader's `linear` may differ
     count = _MULTIPLY_ADDS.get(op.name) if own else None
     return 2 * count(y, *inputs[:2]) if count else 0
 

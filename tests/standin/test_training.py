@@ -17,7 +17,7 @@ from standin import counts
 
 # Launches of a step of D and of G. If a change saves some, write down the new numbers; if it costs
 # some, say in its commit what they buy: small networks on a GPU are bound by nothing else.
-BUDGET = {"mlp": (61, 42), "dcgan": (228, 187)}
+BUDGET = {"mlp": (60, 41), "dcgan": (199, 169)}
 SHAPES = {"mlp": (1, 8, 8), "dcgan": (3, 32, 32)}
 
 

@@ -93,4 +93,9 @@ def send(array: np.ndarray, place: Array) -> None:
     place.set(array)
 
 
+def special() -> Any:
+    """CuPy's special functions."""
+    return importlib.import_module("cupyx.scipy.special")
+
+
 libraries["cuda"] = load_cupy

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Sequence
 from functools import partial
@@ -20,6 +19,7 @@ from ...seam import twin
 from ...tensor import Tensor
 from . import kernels
 from .capture import recording
+from .device import special
 from .kernels import accepts
 
 
@@ -62,7 +62,7 @@ def cat_(*inputs: Array, dim: int) -> Any:
 @twin(elementwise.erf, "cuda")
 def erf_(x: Array) -> Array:
     """CuPy's."""
-    return importlib.import_module("cupyx.scipy.special").erf(x)
+    return special().erf(x)
 
 
 @twin(elementwise.sigmoid, "cuda")

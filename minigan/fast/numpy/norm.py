@@ -39,7 +39,7 @@ def standardize_(x: Array, *, dim: tuple[int, ...], eps: float, stats: Any) -> A
     return y, pullback
 
 
-@twin(batch_norm, "cpu", "cuda")
+@twin(batch_norm, "cpu")
 def batch_norm_(x: Array, w: Array, b: Array, *, eps: float, stats: Any) -> Any:
     """Its three gradients share their sums, and the graph keeps one array instead of three."""
     dim, channelwise = (0, *range(2, x.ndim)), (-1, *[1] * (x.ndim - 2))

@@ -1,22 +1,21 @@
-"""On a device, where no kernel serves (integers, say), a function's own lines compute."""
+"""On a device, too, the definitions alone compute what the twins do."""
 
 import numpy as np
 import pytest
 from numeric import every
-from standin import counts
 
 import minigan as mg
 from minigan import Tensor, nn
-from minigan.fast.cuda import kernels
 from minigan.gan.ema import EMA
 from minigan.optim import Adam, AdamW
 from ops import all_cases
 
 
 @pytest.fixture(autouse=True)
-def unserved(monkeypatch):
-    """No kernel is started."""
-    monkeypatch.setattr(kernels, "serve", lambda *arrays: False)
+def plain():
+    """No twin is asked."""
+    with mg.plain():
+        yield
 
 
 @every(all_cases())
@@ -55,14 +54,3 @@ def test_a_training_step(kind):
     on_cpu, on_gpu = weights("cpu"), weights("cuda")
     for a, b in zip(on_gpu, on_cpu, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
-
-
-def test_a_device_convolves_all_pictures_at_once():
-    """A CPU takes a few at a time, for its cache."""
-    kernel, launches = mg.ones(8, 16, 4, 4), set()
-    for n in (1, 64):
-        x = mg.ones(n, 16, 16, 16)
-        counts.reset()
-        mg.nn.functional.conv2d(x, kernel)
-        launches.add(counts.launches)
-    assert len(launches) == 1
