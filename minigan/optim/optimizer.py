@@ -249,8 +249,25 @@ class Optimizer:
                     states[p] = self._checked(entry, p, int(i), new)
         for group, new in zip(self.param_groups, new_groups, strict=True):
             group.update(new)
-        self.state.clear()
-        self.state.update(states)
+        for p in self._parameters():
+            self._settle(p, states.get(p, {}))
+
+    def _settle(self, p: Tensor, new: dict[str, Any]) -> None:
+        """Give a parameter its loaded state, in place: a captured step knows where it is."""
+        if not new and not (p in self.state and self.starts_at_zero):
+            self.state.pop(p, None)
+            return
+        state = self.state.setdefault(p, {})
+        for name in state.keys() - new.keys():
+            if name == "step":
+                state[name] = 0
+            else:
+                state[name][...] = 0
+        for name, value in new.items():
+            if is_array(state.get(name)) and state[name].shape == value.shape:
+                state[name][...] = value
+            else:
+                state[name] = value
 
     def _checked(
         self, entry: dict[str, Any], p: Tensor, i: int, group: dict[str, Any]

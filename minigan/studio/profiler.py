@@ -187,7 +187,19 @@ class _Clock:
 
     def __init__(self, running: Count, itself: Count) -> None:
         self.running, self.itself = running, itself
-        self.in_rule = False  # whose time includes the functions that it calls on arrays
+        self.inside = False  # of a function, whose time includes those that it calls on arrays
+
+    def alone(self, function: Any) -> Any:
+        """The function, with what it calls not counted apart."""
+
+        def called(*args: Any, **settings: Any) -> Any:
+            before, self.inside = self.inside, True
+            try:
+                return function(*args, **settings)
+            finally:
+                self.inside = before
+
+        return called
         self.since = time.perf_counter()
 
     def switch(self, count: Count) -> Count:
@@ -295,10 +307,10 @@ def _timed_forward(op: Op, forward: Any, report: Report, clock: _Clock) -> Any:
         if not flops:
             count.bytes += _bytes(y, inputs, picks=op.picks)
 
-    measured = clock.timed(forward, count, tally)
+    measured = clock.timed(clock.alone(forward), count, tally)
 
     def timed(*inputs: Any, **settings: Any) -> Any:
-        return (forward if clock.in_rule else measured)(*inputs, **settings)
+        return (forward if clock.inside else measured)(*inputs, **settings)
 
     if not op.composite:
         return timed
@@ -339,14 +351,7 @@ def _timed_rule(
             if not flops and gx is not None:
                 count.bytes += _bytes(gx, (g,))
 
-    def inside(*arguments: Any, **settings: Any) -> Any:
-        before, clock.in_rule = clock.in_rule, True
-        try:
-            return rule(*arguments, **settings)
-        finally:
-            clock.in_rule = before
-
-    return clock.timed(inside, count, tally)
+    return clock.timed(clock.alone(rule), count, tally)
 
 
 def _family(cls: Any) -> list[Any]:
