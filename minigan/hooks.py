@@ -12,7 +12,8 @@ named. The library does so with three functions, which outside of a recording ju
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from .array import Array, float64, module_of, np, scalars, send
@@ -120,3 +121,14 @@ def not_in_graph(what: str) -> None:
     """
     if _recording is not None:
         raise CaptureError(f"{what}, which a recorded step can not follow")
+
+
+# ------------------------------------------- what `fast` does around a game's steps, if it is there
+
+capture: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None  # as mg.cuda.graph
+before_update: list[Callable[[Any], None]] = []  # each gets the optimiser that is about to step
+alone: Callable[[], AbstractContextManager[None]] = nullcontext  # inside, no other rank takes part
+
+
+def mean_over_ranks(arrays: Iterable[Array]) -> None:
+    """Replace each array by its mean over the ranks, in place; without ranks it is that already."""

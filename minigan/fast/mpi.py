@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .. import hooks
 from ..array import Array, module_of, nccl, np
 
 # What launchers tell their processes of how many there are: MPICH and Intel MPI, Open MPI, MVAPICH.
@@ -141,3 +142,35 @@ def group() -> Group:
 @functools.cache
 def _started_group() -> Group:
     return _MPIGroup() if started() > 1 else Group()
+
+
+# ------------------------------------------------------------------------- around a game's steps
+
+
+def average_gradients(optimizer: Any) -> None:
+    """Replace the gradients by their means over all ranks: one message for all weights.
+
+    Every rank must have gradients for the same parameters.
+    """
+    if group().size == 1:
+        return
+    hooks.not_in_graph("gradients are averaged over several processes")
+    kinds: dict[Any, list[Array]] = {}
+    for p in (p for settings in optimizer.param_groups for p in settings["params"]):
+        if p.grad is not None:
+            kinds.setdefault(p.dtype, []).append(p.grad.array)
+    for gradients in kinds.values():
+        xp = module_of(gradients[0])
+        together = xp.concatenate([g.reshape(-1) for g in gradients])
+        group().mean([together])
+        ends = np.cumsum([g.size for g in gradients])[:-1].tolist()
+        for g, mean in zip(gradients, xp.split(together, ends), strict=True):
+            g[...] = mean.reshape(g.shape)
+
+
+def _mean_over_ranks(arrays: Iterable[Array]) -> None:
+    group().mean(arrays)
+
+
+hooks.alone, hooks.mean_over_ranks = alone, _mean_over_ranks
+hooks.before_update.append(average_gradients)

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import hooks as replay
 from ..array import Array, asarray, device_of, module_of
 from ..autograd import enable_grad
-from ..fast import mpi as distributed
 from ..tensor import Tensor
 from .flat import Flat, flatten, restore, states_of
 
 BLOCK = 1 << 17  # elements updated at a time: all that an update touches stays in the CPU's cache
+
+
+class HookHandle(NamedTuple):
+    """What registering a hook returns: ``remove()`` takes the hook off its optimiser again."""
+
+    optimizer: Optimizer
+    kind: str
+    hook: Callable[..., Any]
+
+    def remove(self) -> None:
+        hooks = getattr(self.optimizer, self.kind)
+        setattr(self.optimizer, self.kind, tuple(h for h in hooks if h is not self.hook))
 
 
 class Optimizer:
@@ -44,6 +55,8 @@ class Optimizer:
     averages: tuple[str, ...] = ()  # the arrays kept per parameter, by PyTorch's names
     counts_steps = True  # whether the state has a "step"
     number_of_rates = 1
+    _step_pre_hooks: tuple[Callable[..., Any], ...] = ()
+    _step_post_hooks: tuple[Callable[..., Any], ...] = ()
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         if isinstance(params, (Tensor, set, frozenset)):
@@ -118,23 +131,23 @@ class Optimizer:
                     home[...] = 0
                     p.grad = Tensor(home)
 
-    def average_gradients(self) -> None:
-        """Replace the gradients by their means over all ranks: one message for all weights.
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Call ``hook(optimizer, args, kwargs)`` before every step, with the step's arguments."""
+        self._step_pre_hooks = (*self._step_pre_hooks, hook)
+        return HookHandle(self, "_step_pre_hooks", hook)
 
-        Every rank must have gradients for the same parameters.
-        """
-        if distributed.group().size > 1:
-            replay.not_in_graph("gradients are averaged over several processes")
-            flats = self._adopt()
-            for flat in flats:
-                flat.collect()
-            distributed.group().mean(flat.grad for flat in flats)
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Call ``hook(optimizer, args, kwargs)`` after every step, with the step's arguments."""
+        self._step_post_hooks = (*self._step_post_hooks, hook)
+        return HookHandle(self, "_step_post_hooks", hook)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; those with ``grad`` None stay as they are.
 
         ``closure``, if given, is called first; it computes and returns the loss.
         """
+        for hook in self._step_pre_hooks:
+            hook(self, (closure,), {})
         loss = None
         if closure is not None:
             with enable_grad():
@@ -159,6 +172,8 @@ class Optimizer:
             if p.grad is not None:
                 p.mark_changed()
         self._has_stepped = True
+        for hook in self._step_post_hooks:
+            hook(self, (closure,), {})
         return loss
 
     def _check(self, group: dict[str, Any]) -> None:
