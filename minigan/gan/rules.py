@@ -1,0 +1,266 @@
+"""What the options of the game of two make of its losses: what D sees, what limits it, what pulls.
+
+None of it stands in the two steps: it hangs on the optimisers' hooks, or on what D is shown.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any, NamedTuple
+
+from .. import hooks
+from ..autograd import grad
+from ..ops import randn_like, stack
+from ..tensor import Tensor
+from .game import Game, Table
+from .players import Player, frozen, trainable
+from .unrolled import unrolled
+
+
+class Play(NamedTuple):
+    """One look at the game: both losses, with a graph to the weights of both networks.
+
+    Attributes
+    ----------
+    d_loss, g_loss : Tensor, ()
+        All that each player minimises, penalties included.
+    real_logits, fake_logits : Tensor
+        D's.
+    fakes : Tensor
+        G's.
+    """
+
+    d_loss: Tensor
+    g_loss: Tensor
+    real_logits: Tensor
+    fake_logits: Tensor
+    fakes: Tensor
+
+
+class Rules(Game):
+    """G, D, and all that their losses depend on; :class:`Minimax` tells how they move.
+
+    The parameters are described there.
+    """
+
+    def __init__(
+        self,
+        generator: Player,
+        discriminator: Player,
+        objective: Any,
+        penalties: Sequence[Any],
+        latent_dim: int,
+        simultaneous: bool,
+        conditional: bool,
+        **options: Any,
+    ) -> None:
+        super().__init__([discriminator, generator], latent_dim, simultaneous)
+        self.generator, self.discriminator = generator.network, discriminator.network
+        self.objective, self.penalties = objective, list(penalties)
+        self.compares = getattr(objective, "compares", False)  # objects of users may lack it
+        self.conditional = conditional
+        self.pack: int = options["pack"]
+        self.instance_noise, self.noise_steps = options["instance_noise"], options["noise_steps"]
+        self.unroll, self.consensus = options["unroll"], options["consensus"]
+        self._seen: Any = None  # by D in its step
+        discriminator.project = self.projected
+        discriminator.before.insert(0, self._penalize)
+        for player in self.players:
+            player.before.insert(-1, self._pull)
+
+    @property
+    def d_updates(self) -> int:
+        """Updates of D."""
+        return self.players[0].updates
+
+    @d_updates.setter
+    def d_updates(self, value: int) -> None:
+        self.players[0].updates = value
+
+    # ---------------------------------------------------------------- with and without labels
+
+    def generate(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """G(z), or G(z, y) in a conditional game."""
+        if not self.conditional:
+            return self.generator(z)
+        return self.generator(z, self.needed(labels, "labels"))
+
+    def logits(self, seen: Tensor, labels: Tensor | None = None) -> Tensor:
+        """D's logits of what it sees, one for each row: D(x), or D(x, y) in a conditional game."""
+        labels = self.needed(labels, "labels") if self.conditional else None
+        logits = self.discriminator(seen) if labels is None else self.discriminator(seen, labels)
+        if logits.shape not in ((len(seen), 1), (len(seen),)):
+            raise ValueError(
+                f"expected one logit per sample from the discriminator, ({len(seen)}, 1), "
+                f"got {logits.shape}"
+            )
+        return logits
+
+    def judge(self, samples: Tensor, labels: Tensor | None = None) -> Tensor:
+        """D's logits of the samples, one for each (for each pack)."""
+        return self.logits(self.seen(samples), labels)
+
+    def judge_both(
+        self, real: Tensor, fake: Tensor, labels: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """D(x) and D(G(z)), each in a pass of its own: batch norm must not mix them."""
+        self._seen = real, fake = self.seen(real), self.seen(fake)
+        return self.logits(real, labels), self.logits(fake, labels)
+
+    def generator_loss(
+        self, fake_logits: Tensor, real: Tensor | None, labels: Tensor | None = None
+    ) -> Tensor:
+        """G's loss, for which some objectives have D judge the reals as well."""
+        if not self.compares:
+            return self.objective.generator_loss(fake_logits)
+        real_logits = self.judge(self.needed(real), labels)
+        return self.objective.generator_loss(fake_logits, real_logits)
+
+    def needed(self, batch: Tensor | None, what: str = "real") -> Tensor:
+        """The batch, or an error that asks for it."""
+        if batch is not None:
+            return batch
+        if what == "labels":
+            raise ValueError(
+                "this game's networks take labels: give labels=, or to fit() a loader of pairs, "
+                "DataLoader(dataset, 64, labels=True)"
+            )
+        raise ValueError(
+            "this game's generator needs real samples too: give step_generator(n, real)"
+        )
+
+    # ------------------------------------------------------------------------- what D gets to see
+
+    def seen(self, samples: Tensor) -> Tensor:
+        """The samples (N, C, …) as D sees them: noisy, and packed to (N / pack, pack · C, …).
+
+        Samples that do not fill a pack are left out.
+        """
+        if self.instance_noise:
+            fade = max(0.0, 1 - self.step / self.noise_steps) if self.noise_steps else 1.0
+            if fade < 1:
+                hooks.not_in_graph("the instance noise fades")
+            if fade:
+                samples = samples + self.instance_noise * fade * randn_like(samples)
+        if self.pack == 1:
+            return samples
+        rows = len(samples) // self.pack
+        if not rows:
+            raise ValueError(f"{len(samples)} samples do not fill a pack of {self.pack}")
+        channels, *rest = samples.shape[1:]
+        return samples[: rows * self.pack].reshape(rows, self.pack * channels, *rest)
+
+    # ------------------------------------------------------------------------------ what limits D
+
+    def penalized(
+        self,
+        loss: Tensor,
+        seen_real: Tensor,
+        seen_fake: Tensor,
+        update: int | None,
+        labels: Tensor | None = None,
+    ) -> Tensor:
+        """D's loss with the penalties' terms.
+
+        At D's ``update`` number so and so, one with every=16 comes every 16th time, 16-fold; None:
+        each comes once.
+        """
+        for penalty in self.penalties:
+            times = 1 if update is None else penalty.every
+            if times > 1:
+                hooks.not_in_graph("a penalty comes only every so often")
+            if update is not None and update % times:
+                continue
+            judge = partial(self.logits, labels=labels) if self.conditional else self.discriminator
+            term = penalty.loss(judge, seen_real, seen_fake)
+            if term is not None:
+                loss = loss + (term if times == 1 else times * term)
+        return loss
+
+    def _penalize(self, player: Player) -> None:
+        """Before D's step: add the gradient of the penalties' terms."""
+        if self._loss is not None and self._seen is not None and self.penalties:
+            labels = self._dealt[2]
+            total = self.penalized(self._loss.detach(), *self._seen, self.d_updates, labels)
+            if total.requires_grad:
+                total.backward()
+            self._loss = total
+        self._seen = None
+
+    def projected(self, weight: Tensor) -> Tensor:
+        """A weight of D within the penalties' hard limits; itself if there are none."""
+        for penalty in self.penalties:
+            weight = penalty.project(weight)
+        return weight
+
+    # ----------------------------------------------------------------- what both players look at
+
+    def losses(self, real: Tensor, z: Tensor, labels: Tensor | None = None) -> Play:
+        """Both players' losses on real samples and on the fakes of noise z (N, latent_dim).
+
+        Their graph reaches the weights of both networks: what the theory of games differentiates.
+        Every penalty counts once, also one that training adds only every so often.
+        """
+        return self.with_consensus(self.losses_apart(real, z, labels))
+
+    def losses_of(self, table: Table) -> dict[str, Tensor]:
+        """G's and D's loss, by name."""
+        assert table.z is not None
+        play = self.losses(table.real, table.z, table.labels if self.conditional else None)
+        return {"generator": play.g_loss, "discriminator": play.d_loss}
+
+    def losses_apart(
+        self, real: Tensor, z: Tensor, labels: Tensor | None = None, update: int | None = None
+    ) -> Play:
+        """The losses without the consensus term; ``update`` as :meth:`penalized` takes it."""
+        fakes = self.generate(z, labels)
+        seen = self.seen(real), self.seen(fakes)
+        logits = self.logits(seen[0], labels), self.logits(seen[1], labels)
+        d_loss = self.objective.discriminator_loss(*logits)
+        d_loss = self.penalized(d_loss, *seen, update, labels)
+        g_loss = self.objective.generator_loss(*(logits[::-1] if self.compares else logits[1:]))
+        return Play(d_loss, g_loss, *logits, fakes)
+
+    def with_consensus(self, play: Play) -> Play:
+        """The same with the consensus term, the only one that the players share."""
+        if not self.consensus:
+            return play
+        pull = self.consensus_term(play)
+        return play._replace(d_loss=play.d_loss + pull, g_loss=play.g_loss + pull)
+
+    def consensus_term(self, play: Play) -> Tensor:
+        """γ/2 times the squared length of both players' gradients, taken as one vector."""
+        losses = {"generator": play.g_loss, "discriminator": play.d_loss}
+        slopes = [g for _, g in self.slopes(losses, create_graph=True) if g is not None]
+        return self.consensus / 2 * stack([(g * g).sum() for g in slopes]).sum()
+
+    def _pull(self, player: Player) -> None:
+        """Before a step: add the gradient of the consensus term, if it is asked for."""
+        if not self.consensus or self._loss is None:
+            return
+        real, z, labels = self._dealt
+        weights = trainable(player.network)
+        pull = self.consensus_term(self.losses_apart(self.needed(real), z, labels))
+        for p, g in zip(weights, grad(pull, weights, allow_unused=True), strict=True):
+            if g is not None:
+                p.grad = g if p.grad is None else p.grad + g
+
+    def opponent(
+        self, real: Tensor | None, fake: Tensor, labels: Tensor | None = None
+    ) -> AbstractContextManager[None]:
+        """D as it is, or, unrolled, as its own next steps on these samples would make it."""
+        if not self.unroll:
+            return frozen(self.discriminator)
+        seen = self.seen(self.needed(real)), self.seen(fake)
+        updates = itertools.count(self.d_updates)
+
+        def loss() -> Tensor:
+            logits = self.logits(seen[0], labels), self.logits(seen[1], labels)
+            value = self.objective.discriminator_loss(*logits)
+            return self.penalized(value, *seen, next(updates), labels)
+
+        optimizer = self.players[0].optimizer
+        return unrolled(self.discriminator, optimizer, loss, self.unroll, self.projected)

@@ -1,0 +1,124 @@
+"""What a game is between two moves: its players, how far it has come, and how that is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .. import hooks, random
+from ..array import asarray, np, scalars
+from ..nn import Module
+from ..ops import isfinite
+from ..tensor import Tensor
+from .checks import Diverged
+from .players import Player
+
+
+class State:
+    """The players and their progress; :class:`Game` tells how they move.
+
+    Attributes
+    ----------
+    players : list of Player
+        In the order of their moves; ``game["generator"]`` finds one by name.
+    epoch, step : int
+        Finished passes over the data, and updates of the last player.
+    """
+
+    def __init__(self, players: Iterable[Player], latent_dim: int | None = None) -> None:
+        self.players = list(players)
+        self.latent_dim = latent_dim
+        self.epoch = 0
+        self.batches_per_epoch: int | None = None  # known once fit() has seen the data
+        names = [p.name for p in self.players]
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"a game needs players of different names, got {names}")
+        self.columns = tuple(f"{name}_loss" for name in names)  # of a row of the history
+
+    def __getitem__(self, name: str) -> Player:
+        for player in self.players:
+            if player.name == name:
+                return player
+        raise KeyError(f"no player {name!r}: there are {', '.join(p.name for p in self.players)}")
+
+    @property
+    def step(self) -> int:
+        """Updates of the last player."""
+        return self.players[-1].updates
+
+    @step.setter
+    def step(self, value: int) -> None:
+        self.players[-1].updates = value
+
+    def networks(self) -> dict[str, Module]:
+        """Each player's network, by the player's name."""
+        return {player.name: player.network for player in self.players}
+
+    def fixed_noise(self, n: int, seed: int) -> Tensor:
+        """n noise vectors that depend on the seed alone and leave the game's random numbers be."""
+        p = next(self.players[-1].network.parameters())
+        z = random.default_rng(seed, 1).standard_normal((n, self.latent_dim), dtype=np.float32)
+        return Tensor(asarray(z, p.dtype, p.device))
+
+    def sample(self, n: int, noise: Tensor | None = None, *, labels: Any = None) -> Tensor:
+        """n samples; only a subclass knows which player makes them, and of what."""
+        raise NotImplementedError(
+            f"{type(self).__name__} does not say how it samples: define sample(n, noise, labels)"
+        )
+
+    def describe(self, row: dict[str, Any]) -> str:
+        """A row in short, for a progress bar."""
+        return ", ".join(f"{column} {row[column]:.3f}" for column in self.columns)
+
+    # -------------------------------------------------------------------------------- checkpoints
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next step depends on, random numbers included."""
+        return {
+            "players": {player.name: player.state_dict() for player in self.players},
+            "random": random.random_state(),
+            "epoch": self.epoch,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue where :meth:`state_dict` was taken, bit for bit.
+
+        Raises
+        ------
+        ValueError
+            If the state is of other players or networks; the message lists what differs.
+        """
+        if set(state["players"]) != set(self.networks()):
+            raise ValueError(
+                f"this game has the players {', '.join(self.networks())}, the state "
+                f"{', '.join(state['players'])}"
+            )
+        for player in self.players:
+            player.check_state_dict(state["players"][player.name])
+        for player in reversed(self.players):
+            player.load_state_dict(state["players"][player.name])
+        random.set_random_state(state["random"])
+        self.epoch = state["epoch"]
+
+    def average_statistics(self) -> None:
+        """Replace floating-point buffers by their means over all ranks.
+
+        Without synchronised batch norm every rank has running statistics of its own.
+        """
+        networks = [p.network for p in self.players]
+        networks += [p.ema.module for p in self.players if p.ema is not None]
+        hooks.mean_over_ranks(b.array for n in networks for b in n.buffers() if b.dtype.kind == "f")
+
+    def check_finite(self) -> None:
+        """Raise :class:`Diverged` if a weight of any network is NaN or infinite."""
+        states = {
+            f"{path} of the {name}": state
+            for name, network in self.networks().items()
+            for path, state in network.state_dict().items()
+        }
+        finite = scalars(*(isfinite(state).array.all() for state in states.values()))
+        if not all(finite):
+            raise Diverged(
+                f"{list(states)[finite.index(False)]} became NaN or infinite by step {self.step} "
+                f"(epoch {self.epoch}): try a smaller learning rate"
+            )
