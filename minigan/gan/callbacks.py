@@ -42,7 +42,7 @@ class History(Callback):
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self.path = Path(path) if path is not None else None
-        self.columns = self.COLUMNS
+        self.columns: tuple[str, ...] = self.COLUMNS
         self.rows: list[dict[str, Any]] = []
         self._file: Any = None
 

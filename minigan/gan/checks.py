@@ -53,12 +53,8 @@ def check_options(options: dict[str, Any], simultaneous: bool, conditional: bool
             raise ValueError(f"{option} must be at least {low}, got {options[option]}")
     if options["noise_steps"] and not options["instance_noise"]:
         raise ValueError("noise_steps fades the instance noise, but instance_noise is 0")
-    for option, value in (options | {"simultaneous": simultaneous}).items():
-        if (
-            options["unroll"]
-            and option in ("simultaneous", "consensus", "clip_grad_norm")
-            and value
-        ):
+    for option in ("simultaneous", "consensus", "clip_grad_norm"):
+        if options["unroll"] and (options | {"simultaneous": simultaneous})[option]:
             raise ValueError(f"unroll does not go with {option}: leave one of them away")
     if simultaneous and options["d_steps"] != 1:
         raise ValueError(f"simultaneous steps are one and one, but d_steps is {options['d_steps']}")

@@ -291,9 +291,9 @@ class Minimax(Rules):
         noise = self.sample_noise(n) if noise is None else noise
         if not len(noise) == n >= 1:
             raise ValueError(f"expected noise for {n} samples, at least one, got {noise.shape}")
-        given = (noise,)
+        given = [noise]
         if self.conditional:
-            given += (self.needed(labels, "labels"),)
+            given.append(self.needed(labels, "labels"))
             if len(given[1]) != n:
                 raise ValueError(f"expected a label for each of {n} samples, got {given[1].shape}")
         with no_grad(), evaluating(network):

@@ -202,8 +202,9 @@ def jacobian(game: Game, real: Any, noise: Tensor | None) -> Array:
     Returns
     -------
     float64 array (n, n)
-        G's parameters first, then D's (of any ``Game``, in the players' order), each flattened in the order of ``parameters()``. Row i is
-        ∂v_i. It takes n passes, so that n should be hundreds at most. The game stays as it is.
+        G's parameters first, then D's (of any ``Game``, in the players' order), each flattened in
+        the order of ``parameters()``. Row i is ∂v_i. It takes n passes, so that n should be
+        hundreds at most. The game stays as it is.
     """
     with untouched(game):
         losses = game.losses_of(Table(real, noise))

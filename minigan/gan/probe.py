@@ -64,7 +64,7 @@ class Probe:
         ========================== =================================================================
         accuracy on reals, fakes   share that D puts on the right side of the objective's boundary,
                                    or of the middle between both means, if it has none
-        saturation                 share of fakes with \|∂L_G/∂logit\| < 10⁻³, L_G taken as a sum:
+        saturation                 share of fakes with \\|∂L_G/∂logit\\| < 10⁻³, L_G taken as a sum:
                                    G learns nothing from them
         slope of D, steepest …     median and maximum of ‖∇D(x)‖ at random points between reals and
                                    fakes: a lower bound of D's Lipschitz constant
@@ -94,7 +94,9 @@ class Probe:
 
         norms = (BatchNorm1d, BatchNorm2d)
         symbols = [p.symbol for p in game.players]
-        watches = [(s, "forward_pre_hook", norms, before_norm) for s in symbols if s != "D"]
+        watches: list[Any] = [
+            (s, "forward_pre_hook", norms, before_norm) for s in symbols if s != "D"
+        ]
         watches += [(s, "forward_hook", ReLU, after_relu) for s in symbols]
         signs: dict[str, float] = {}
         with untouched(game):

@@ -183,8 +183,8 @@ class Rules(Game):
     def _penalize(self, player: Player) -> None:
         """Before D's step: add the gradient of the penalties' terms."""
         if self._loss is not None and self._seen is not None and self.penalties:
-            labels = self._dealt[2]
-            total = self.penalized(self._loss.detach(), *self._seen, self.d_updates, labels)
+            (real, fake), labels = self._seen, self._dealt[2]
+            total = self.penalized(self._loss.detach(), real, fake, self.d_updates, labels)
             if total.requires_grad:
                 total.backward()
             self._loss = total

@@ -27,7 +27,7 @@ class State:
 
     def __init__(self, players: Iterable[Player], latent_dim: int | None = None) -> None:
         self.players = list(players)
-        self.latent_dim = latent_dim
+        self.latent_dim: Any = latent_dim  # None: there is no noise
         self.epoch = 0
         self.batches_per_epoch: int | None = None  # known once fit() has seen the data
         names = [p.name for p in self.players]
