@@ -135,7 +135,7 @@ class Minimax(Rules):
         g.symbol, d.symbol = "G", "D"
         latent_dim = latent_dim or checks.latent_dim(generator)
         super().__init__(g, d, objective, limits, latent_dim, simultaneous, conditional, **options)
-        self.d_steps = d_steps
+        self.d_steps, self.clip_grad_norm = d_steps, clip_grad_norm
         self.columns = ("d_loss", "g_loss", "d_real", "d_fake")
         if capture:
             self.capture()
