@@ -19,6 +19,7 @@ from ..nn import (
     Unflatten,
 )
 from ..nn.utils import is_spectrally_normalized
+from .objectives import Objective, objective
 from .penalties import Penalty
 
 
@@ -34,6 +35,18 @@ def latent_dim(generator: Module) -> int:
     raise ValueError("the generator has no dense layer to tell the size of z: give latent_dim=")
 
 
+def as_objective(chosen: str | Objective, real_label: float, fake_label: float) -> Objective:
+    """The objective of that name with these labels, or the object itself."""
+    if isinstance(chosen, str):
+        return objective(chosen, real_label, fake_label)
+    if (real_label, fake_label) != (1.0, 0.0):
+        raise ValueError(
+            "real_label and fake_label are for objectives given by name: give the labels to "
+            f"the objective itself, like NonSaturating{real_label, fake_label}"
+        )
+    return chosen
+
+
 def check_turns(every: Sequence[int], simultaneous: bool) -> None:
     """Refuse turns in which the last player's row would lack somebody's loss."""
     if every[0] != 1 or any(k < 1 or every[-1] % k for k in every):
@@ -45,7 +58,7 @@ def check_turns(every: Sequence[int], simultaneous: bool) -> None:
         raise ValueError(f"simultaneous steps are one each, but every is {list(every)}")
 
 
-def check_options(options: dict[str, Any], simultaneous: bool, conditional: bool) -> None:
+def check_options(options: dict[str, Any], simultaneous: bool) -> None:
     """Refuse numbers out of range, and options that exclude each other."""
     lows = {"d_steps": 1, "pack": 1, "instance_noise": 0, "noise_steps": 0, "clip_grad_norm": 0}
     for option, low in (lows | {"unroll": 0, "consensus": 0}).items():
@@ -58,7 +71,7 @@ def check_options(options: dict[str, Any], simultaneous: bool, conditional: bool
             raise ValueError(f"unroll does not go with {option}: leave one of them away")
     if simultaneous and options["d_steps"] != 1:
         raise ValueError(f"simultaneous steps are one and one, but d_steps is {options['d_steps']}")
-    if conditional and options["pack"] > 1:
+    if options["conditional"] and options["pack"] > 1:
         raise ValueError(
             f"pack={options['pack']} does not go with labels: the samples of a pack have several, "
             "and D(x, y) takes one; leave pack away"

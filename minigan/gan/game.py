@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from .. import hooks
-from ..autograd import grad
 from ..ops import randn
 from ..tensor import Tensor
 from . import checks, fit
 from .callbacks import Callback, History
 from .checks import Diverged
-from .players import Player, frozen, trainable
+from .players import Player, frozen
 from .state import State
 
 
@@ -99,14 +97,6 @@ class Game(State):
         """
         self._moves = {p.name: self.captured(partial(self._move, p)) for p in self.players}
 
-    def captured(self, move: Callable[..., Any]) -> Callable[..., Any]:
-        """The move as it is recorded; a warning on the CPU."""
-        if hooks.capture is None:
-            raise RuntimeError("nothing here records steps: import minigan.cuda first")
-        if next(self.players[-1].network.parameters()).device == "cpu":
-            warnings.warn("steps are recorded on a GPU, but this game is on the CPU", stacklevel=4)
-        return hooks.capture(move)
-
     # ---------------------------------------------------------------------------------- the moves
 
     def sample_noise(self, n: int) -> Tensor:
@@ -136,20 +126,6 @@ class Game(State):
     def losses_of(self, table: Table) -> dict[str, Tensor]:
         """Each player's loss, by name, with a graph to all weights: what theory differentiates."""
         return {p.name: p.loss(table) for p in self.players if p.loss is not None}
-
-    def slopes(
-        self, losses: dict[str, Tensor], create_graph: bool
-    ) -> list[tuple[Tensor, Tensor | None]]:
-        """Every weight with the gradient of its own player's loss; None: it has no part in it.
-
-        The theory of games looks at all of them as one vector.
-        """
-        found: list[tuple[Tensor, Tensor | None]] = []
-        for name, loss in losses.items():
-            weights = trainable(self[name].network)
-            gradients = grad(loss, weights, create_graph=create_graph, allow_unused=True)
-            found += zip(weights, gradients, strict=True)
-        return found
 
     def _move(self, player: Player, *parts: Tensor) -> dict[str, float]:
         table = self.deal(parts if len(parts) > 1 else parts[0])

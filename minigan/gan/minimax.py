@@ -9,17 +9,16 @@ from ..array import module_of
 from ..autograd import no_grad
 from ..nn import Module
 from ..nn.utils import evaluating
-from ..ops import sigmoid
 from ..optim import Optimizer
 from ..optim.lr_scheduler import LRScheduler
 from ..tensor import Tensor
 from . import checks
 from .callbacks import Callback, History
-from .ema import EMA
-from .objectives import Objective, as_objective
+from .objectives import Objective
 from .penalties import Penalty, penalty
-from .players import Player
+from .players import Player, own
 from .rules import Rules
+from .steps import mean
 
 
 class Minimax(Rules):
@@ -113,85 +112,27 @@ class Minimax(Rules):
         capture: bool = False,
     ) -> None:
         conditional = checks.is_conditional(generator, discriminator)
-        options = {
-            "d_steps": d_steps,
-            "pack": pack,
-            "instance_noise": instance_noise,
-            "noise_steps": noise_steps,
-            "clip_grad_norm": clip_grad_norm,
-            "unroll": unroll,
-            "consensus": consensus,
-        }
-        checks.check_options(options, simultaneous, conditional)
-        objective = as_objective(objective, real_label, fake_label)
-        limits = [penalty(p) if isinstance(p, str) else p for p in penalties]
-        checks.check_discriminator(discriminator, objective, limits)
+        self.pack, self.instance_noise, self.noise_steps = pack, instance_noise, noise_steps
+        self.unroll, self.consensus, self.clip_grad_norm = unroll, consensus, clip_grad_norm
+        self.d_steps, self.conditional = d_steps, conditional
+        checks.check_options(vars(self), simultaneous)
+        self.objective: Any = checks.as_objective(objective, real_label, fake_label)
+        self.compares = getattr(self.objective, "compares", False)  # objects of users may lack it
+        self.penalties = [penalty(p) if isinstance(p, str) else p for p in penalties]
+        checks.check_discriminator(discriminator, self.objective, self.penalties)
+        self.generator, self.discriminator = generator, discriminator
+        self._seen: Any = None  # by D in its step
         shared: dict[str, Any] = {"betas": betas, "scheduler": scheduler}
         shared["clip_grad_norm"] = clip_grad_norm
-        d_lr = lr if d_lr is None else d_lr
-        g = Player("generator", generator, None, generator_optimizer, lr=lr, ema=ema, every=d_steps,
-                   **shared)  # fmt: skip
-        d = Player("discriminator", discriminator, None, discriminator_optimizer, lr=d_lr, **shared)
-        g.symbol, d.symbol = "G", "D"
-        latent_dim = latent_dim or checks.latent_dim(generator)
-        super().__init__(g, d, objective, limits, latent_dim, simultaneous, conditional, **options)
-        self.d_steps, self.clip_grad_norm = d_steps, clip_grad_norm
+        g = Player("generator", generator, None, generator_optimizer, lr=lr, ema=ema, **shared)
+        d = Player("discriminator", discriminator, None, discriminator_optimizer, **shared,
+                   lr=lr if d_lr is None else d_lr, project=self.projected)  # fmt: skip
+        g.symbol, d.symbol, g.every = "G", "D", d_steps
+        d.before, g.before = [self._penalize, self._pull], [self._pull]
+        super().__init__([d, g], latent_dim or checks.latent_dim(generator), simultaneous)
         self.columns = ("d_loss", "g_loss", "d_real", "d_fake")
         if capture:
             self.capture()
-
-    # ---------------------------------------------------------------------------- the two steps
-
-    def step_discriminator(
-        self, real: Tensor, z: Tensor | None = None, labels: Tensor | None = None
-    ) -> dict[str, float]:
-        """One update of D on a batch x of real samples and as many fakes.
-
-        Returns ``d_loss``, without penalties, and the means of σ(logit), ``d_real`` for x and
-        ``d_fake`` for G(z): probabilities where the losses are cross-entropies.
-        """
-        # 1. x, a batch of real samples, is given; sample z
-        z = self.sample_noise(len(real)) if z is None else z
-        # 2. G(z): a constant here, so nothing flows back into G
-        with no_grad():
-            fake = self.generate(z, labels)
-        # 3. D(x) and D(G(z)), each in a pass of its own: batch norm must not mix them
-        real_logits, fake_logits = self.judge_both(real, fake, labels)
-        # 4. the loss: -log D(x) - log(1 - D(G(z))) in the minimax game
-        loss = self.objective.discriminator_loss(real_logits, fake_logits)
-        self.note(real, z, labels, d_loss=loss, d_real=mean(real_logits), d_fake=mean(fake_logits))
-        # 5. update D
-        self.d_optimizer.zero_grad()
-        loss.backward()
-        self.d_optimizer.step()
-        return self.row
-
-    def step_generator(
-        self,
-        n: int,
-        real: Tensor | None = None,
-        z: Tensor | None = None,
-        labels: Tensor | None = None,
-    ) -> dict[str, float]:
-        """One update of G on n fakes. Returns ``g_loss``.
-
-        ``real``, a batch of the data, is needed by some games: relativistic, unrolled, consensus.
-        """
-        # 1. sample z
-        z = self.sample_noise(n) if z is None else z
-        # 2. G(z)
-        fake = self.generate(z, labels)
-        # 3. D(G(z)): D judges but is not trained, so its weights need no gradient
-        with self.opponent(real, fake, labels):
-            logits = self.judge(fake, labels)
-            # 4. the loss: -log D(G(z)), or log(1 - D(G(z))) in the minimax game
-            loss = self.generator_loss(logits, real, labels)
-            self.note(real, z, labels, g_loss=loss)
-            # 5. update G
-            self.g_optimizer.zero_grad()
-            loss.backward()
-        self.g_optimizer.step()
-        return self.row
 
     def step_simultaneously(
         self, real: Tensor, z: Tensor | None = None, labels: Tensor | None = None
@@ -213,45 +154,9 @@ class Minimax(Rules):
         self.descend(losses)
         return row
 
-    def play(self, batch: Any) -> dict[str, float] | None:
-        """D's step and, when it is G's turn, G's; what they return, or None while D is not done."""
-        real, *labels = batch if isinstance(batch, (tuple, list)) else (batch,)
-        more = (None, self.needed(next(iter(labels), None), "labels")) if self.conditional else ()
-        if self.simultaneous:
-            return self.step_simultaneously(real, *more)
-        row = self.step_discriminator(real, *more)
-        if self.d_updates % self.d_steps:
-            return None
-        return {**row, **self.step_generator(len(real), real, *more)}
-
     # ------------------------------------------------------------------------------ what it is
 
-    @property
-    def g_optimizer(self) -> Any:
-        """G's optimiser."""
-        return self.players[1].optimizer
-
-    @g_optimizer.setter
-    def g_optimizer(self, optimizer: Any) -> None:
-        self.players[1].optimizer = optimizer
-
-    @property
-    def d_optimizer(self) -> Any:
-        """D's optimiser."""
-        return self.players[0].optimizer
-
-    @d_optimizer.setter
-    def d_optimizer(self, optimizer: Any) -> None:
-        self.players[0].optimizer = optimizer
-
-    @property
-    def ema(self) -> EMA | None:
-        """G's moving average, if there is one."""
-        return self.players[1].ema
-
-    @ema.setter
-    def ema(self, average: EMA | None) -> None:
-        self.players[1].ema = average
+    ema = own(1, "ema")
 
     @property
     def schedulers(self) -> list[LRScheduler]:
@@ -311,7 +216,8 @@ class Minimax(Rules):
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on, random numbers included."""
-        g, d = self.players[1].state_dict(), self.players[0].state_dict()
+        whole = super().state_dict()
+        g, d = whole["players"]["generator"], whole["players"]["discriminator"]
         return {
             "generator": g["network"],
             "discriminator": d["network"],
@@ -319,10 +225,10 @@ class Minimax(Rules):
             "g_optimizer": g["optimizer"],
             "d_optimizer": d["optimizer"],
             "schedulers": [p["scheduler"] for p in (g, d) if p["scheduler"] is not None],
-            "random": super().state_dict()["random"],
+            "random": whole["random"],
             "epoch": self.epoch,
-            "step": self.step,
-            "d_updates": self.d_updates,
+            "step": g["updates"],
+            "d_updates": d["updates"],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -347,9 +253,3 @@ class Minimax(Rules):
             )
         }
         super().load_state_dict({**state, "players": players})
-
-
-def mean(logits: Tensor) -> Tensor:
-    """The mean of σ(logit), a probability where the losses are cross-entropies."""
-    with no_grad():
-        return sigmoid(logits.detach()).mean()

@@ -235,15 +235,3 @@ def objective(name: str, real_label: float = 1.0, fake_label: float = 0.0) -> Ob
             f"{fake_label}: leave them away, or take {', '.join(labelled)}"
         )
     return kind()
-
-
-def as_objective(chosen: str | Objective, real_label: float, fake_label: float) -> Objective:
-    """The objective of that name with these labels, or the object itself."""
-    if isinstance(chosen, str):
-        return objective(chosen, real_label, fake_label)
-    if (real_label, fake_label) != (1.0, 0.0):
-        raise ValueError(
-            "real_label and fake_label are for objectives given by name: give the labels to "
-            f"the objective itself, like NonSaturating{real_label, fake_label}"
-        )
-    return chosen

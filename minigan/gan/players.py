@@ -112,30 +112,13 @@ class Player:
     def _count(self) -> None:
         self.updates += 1
 
-    def state_dict(self) -> dict[str, Any]:
-        """The networks and all that continuing exactly needs beside them."""
-        return {
-            "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scheduler": self.scheduler and self.scheduler.state_dict(),
-            "ema": self.ema and self.ema.state_dict(),
-            "updates": self.updates,
-        }
 
-    def check_state_dict(self, state: dict[str, Any]) -> None:
-        """Raise ValueError if the state has parts that this player lacks, or the reverse."""
-        for part, words in (("ema", "keep an EMA"), ("scheduler", "have a scheduler")):
-            if (state[part] is None) != (getattr(self, part) is None):
-                raise ValueError(
-                    f"the state and this game differ in whether they {words} of the {self.name}"
-                )
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from :meth:`state_dict`."""
-        for part in ("network", "optimizer", "scheduler", "ema"):
-            if (mine := getattr(self, part)) is not None:
-                mine.load_state_dict(state[part])
-        self.updates = state["updates"]
+def own(index: int, name: str) -> Any:
+    """What the game's player number ``index`` calls ``name``, as an attribute of the game."""
+    return property(
+        lambda game: getattr(game.players[index], name),
+        lambda game, value: setattr(game.players[index], name, value),
+    )
 
 
 def trainable(network: Module) -> list[Tensor]:

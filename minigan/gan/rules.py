@@ -6,17 +6,18 @@ None of it stands in the two steps: it hangs on the optimisers' hooks, or on wha
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .. import hooks
 from ..autograd import grad
 from ..ops import randn_like, stack
 from ..tensor import Tensor
-from .game import Game, Table
-from .players import Player, frozen, trainable
+from .game import Table
+from .penalties import Penalty
+from .players import Player, trainable
+from .steps import Steps
 from .unrolled import unrolled
 
 
@@ -40,97 +41,16 @@ class Play(NamedTuple):
     fakes: Tensor
 
 
-class Rules(Game):
-    """G, D, and all that their losses depend on; :class:`Minimax` tells how they move.
+class Rules(Steps):
+    """What the options do; :class:`Minimax` describes them."""
 
-    The parameters are described there.
-    """
-
-    def __init__(
-        self,
-        generator: Player,
-        discriminator: Player,
-        objective: Any,
-        penalties: Sequence[Any],
-        latent_dim: int,
-        simultaneous: bool,
-        conditional: bool,
-        **options: Any,
-    ) -> None:
-        super().__init__([discriminator, generator], latent_dim, simultaneous)
-        self.generator, self.discriminator = generator.network, discriminator.network
-        self.objective, self.penalties = objective, list(penalties)
-        self.compares = getattr(objective, "compares", False)  # objects of users may lack it
-        self.conditional = conditional
-        self.pack: int = options["pack"]
-        self.instance_noise, self.noise_steps = options["instance_noise"], options["noise_steps"]
-        self.unroll, self.consensus = options["unroll"], options["consensus"]
-        self._seen: Any = None  # by D in its step
-        discriminator.project = self.projected
-        discriminator.before.insert(0, self._penalize)
-        for player in self.players:
-            player.before.insert(-1, self._pull)
-
-    @property
-    def d_updates(self) -> int:
-        """Updates of D."""
-        return self.players[0].updates
-
-    @d_updates.setter
-    def d_updates(self, value: int) -> None:
-        self.players[0].updates = value
-
-    # ---------------------------------------------------------------- with and without labels
-
-    def generate(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """G(z), or G(z, y) in a conditional game."""
-        if not self.conditional:
-            return self.generator(z)
-        return self.generator(z, self.needed(labels, "labels"))
-
-    def logits(self, seen: Tensor, labels: Tensor | None = None) -> Tensor:
-        """D's logits of what it sees, one for each row: D(x), or D(x, y) in a conditional game."""
-        labels = self.needed(labels, "labels") if self.conditional else None
-        logits = self.discriminator(seen) if labels is None else self.discriminator(seen, labels)
-        if logits.shape not in ((len(seen), 1), (len(seen),)):
-            raise ValueError(
-                f"expected one logit per sample from the discriminator, ({len(seen)}, 1), "
-                f"got {logits.shape}"
-            )
-        return logits
-
-    def judge(self, samples: Tensor, labels: Tensor | None = None) -> Tensor:
-        """D's logits of the samples, one for each (for each pack)."""
-        return self.logits(self.seen(samples), labels)
-
-    def judge_both(
-        self, real: Tensor, fake: Tensor, labels: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """D(x) and D(G(z)), each in a pass of its own: batch norm must not mix them."""
-        self._seen = real, fake = self.seen(real), self.seen(fake)
-        return self.logits(real, labels), self.logits(fake, labels)
-
-    def generator_loss(
-        self, fake_logits: Tensor, real: Tensor | None, labels: Tensor | None = None
-    ) -> Tensor:
-        """G's loss, for which some objectives have D judge the reals as well."""
-        if not self.compares:
-            return self.objective.generator_loss(fake_logits)
-        real_logits = self.judge(self.needed(real), labels)
-        return self.objective.generator_loss(fake_logits, real_logits)
-
-    def needed(self, batch: Tensor | None, what: str = "real") -> Tensor:
-        """The batch, or an error that asks for it."""
-        if batch is not None:
-            return batch
-        if what == "labels":
-            raise ValueError(
-                "this game's networks take labels: give labels=, or to fit() a loader of pairs, "
-                "DataLoader(dataset, 64, labels=True)"
-            )
-        raise ValueError(
-            "this game's generator needs real samples too: give step_generator(n, real)"
-        )
+    penalties: list[Penalty]
+    pack: int
+    instance_noise: float
+    noise_steps: int
+    unroll: int
+    consensus: float
+    compares = False
 
     # ------------------------------------------------------------------------- what D gets to see
 
@@ -253,7 +173,7 @@ class Rules(Game):
     ) -> AbstractContextManager[None]:
         """D as it is, or, unrolled, as its own next steps on these samples would make it."""
         if not self.unroll:
-            return frozen(self.discriminator)
+            return super().opponent(real, fake, labels)
         seen = self.seen(self.needed(real)), self.seen(fake)
         updates = itertools.count(self.d_updates)
 
@@ -262,5 +182,4 @@ class Rules(Game):
             value = self.objective.discriminator_loss(*logits)
             return self.penalized(value, *seen, next(updates), labels)
 
-        optimizer = self.players[0].optimizer
-        return unrolled(self.discriminator, optimizer, loss, self.unroll, self.projected)
+        return unrolled(self.discriminator, self.d_optimizer, loss, self.unroll, self.projected)

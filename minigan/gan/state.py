@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .. import hooks, random
 from ..array import asarray, np, scalars
+from ..autograd import grad
 from ..nn import Module
 from ..ops import isfinite
 from ..tensor import Tensor
 from .checks import Diverged
-from .players import Player
+from .players import Player, own, trainable
+
+PARTS = ("network", "optimizer", "scheduler", "ema")  # of a player, each with a state of its own
 
 
 class State:
@@ -41,14 +45,7 @@ class State:
                 return player
         raise KeyError(f"no player {name!r}: there are {', '.join(p.name for p in self.players)}")
 
-    @property
-    def step(self) -> int:
-        """Updates of the last player."""
-        return self.players[-1].updates
-
-    @step.setter
-    def step(self, value: int) -> None:
-        self.players[-1].updates = value
+    step = own(-1, "updates")
 
     def networks(self) -> dict[str, Module]:
         """Each player's network, by the player's name."""
@@ -70,12 +67,34 @@ class State:
         """A row in short, for a progress bar."""
         return ", ".join(f"{column} {row[column]:.3f}" for column in self.columns)
 
+    def slopes(
+        self, losses: dict[str, Tensor], create_graph: bool
+    ) -> list[tuple[Tensor, Tensor | None]]:
+        """Every weight with the gradient of its own player's loss; None: it has no part in it.
+
+        The theory of games looks at all of them as one vector.
+        """
+        found: list[tuple[Tensor, Tensor | None]] = []
+        for name, loss in losses.items():
+            weights = trainable(self[name].network)
+            gradients = grad(loss, weights, create_graph=create_graph, allow_unused=True)
+            found += zip(weights, gradients, strict=True)
+        return found
+
+    def captured(self, move: Callable[..., Any]) -> Callable[..., Any]:
+        """The move as it is recorded; a warning on the CPU."""
+        if hooks.capture is None:
+            raise RuntimeError("nothing here records steps: import minigan.cuda first")
+        if next(self.players[-1].network.parameters()).device == "cpu":
+            warnings.warn("steps are recorded on a GPU, but this game is on the CPU", stacklevel=4)
+        return hooks.capture(move)
+
     # -------------------------------------------------------------------------------- checkpoints
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on, random numbers included."""
         return {
-            "players": {player.name: player.state_dict() for player in self.players},
+            "players": {player.name: _kept(player) for player in self.players},
             "random": random.random_state(),
             "epoch": self.epoch,
         }
@@ -94,9 +113,19 @@ class State:
                 f"{', '.join(state['players'])}"
             )
         for player in self.players:
-            player.check_state_dict(state["players"][player.name])
+            kept = state["players"][player.name]
+            for part, words in (("ema", "keep an EMA"), ("scheduler", "have a scheduler")):
+                if (kept[part] is None) != (getattr(player, part) is None):
+                    raise ValueError(
+                        f"the state and this game differ in whether they {words} of the "
+                        f"{player.name}"
+                    )
         for player in reversed(self.players):
-            player.load_state_dict(state["players"][player.name])
+            kept = state["players"][player.name]
+            for part in PARTS:
+                if (mine := getattr(player, part)) is not None:
+                    mine.load_state_dict(kept[part])
+            player.updates = kept["updates"]
         random.set_random_state(state["random"])
         self.epoch = state["epoch"]
 
@@ -122,3 +151,10 @@ class State:
                 f"{list(states)[finite.index(False)]} became NaN or infinite by step {self.step} "
                 f"(epoch {self.epoch}): try a smaller learning rate"
             )
+
+
+def _kept(player: Player) -> dict[str, Any]:
+    """All of a player that continuing exactly needs."""
+    parts = {part: getattr(player, part) for part in PARTS}
+    states = {part: mine and mine.state_dict() for part, mine in parts.items()}
+    return states | {"updates": player.updates}
