@@ -5,7 +5,7 @@ from .callbacks import Callback, Checkpoints, History, Progress, Samples
 from .checks import Diverged
 from .diagnosis import Diagnosis, Finding
 from .ema import EMA
-from .game import Game, Table
+from .game import Game
 from .minimax import Minimax
 from .objectives import (
     OBJECTIVES,
@@ -29,3 +29,4 @@ from .penalties import (
 )
 from .players import Player
 from .rules import Play
+from .state import Table

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ..names import find_name
 from ..nn import (
     BatchNorm1d,
     BatchNorm2d,
@@ -19,7 +20,7 @@ from ..nn import (
     Unflatten,
 )
 from ..nn.utils import is_spectrally_normalized
-from .objectives import Objective, objective
+from .objectives import OBJECTIVES, Saturating
 from .penalties import Penalty
 
 
@@ -35,16 +36,32 @@ def latent_dim(generator: Module) -> int:
     raise ValueError("the generator has no dense layer to tell the size of z: give latent_dim=")
 
 
-def as_objective(chosen: str | Objective, real_label: float, fake_label: float) -> Objective:
-    """The objective of that name with these labels, or the object itself."""
-    if isinstance(chosen, str):
-        return objective(chosen, real_label, fake_label)
+def as_objective(chosen: Any, real_label: float = 1.0, fake_label: float = 0.0) -> Any:
+    """The objective of that name, one of ``OBJECTIVES``, with these labels; or the object itself.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or if labels are to be smoothed where the game has none.
+    """
+    if not isinstance(chosen, str):
+        if (real_label, fake_label) != (1.0, 0.0):
+            raise ValueError(
+                "real_label and fake_label are for objectives given by name: give the labels to "
+                f"the objective itself, like NonSaturating{real_label, fake_label}"
+            )
+        return chosen
+    name = find_name(chosen, OBJECTIVES, "objective")
+    kind = OBJECTIVES[name]
+    if issubclass(kind, Saturating):
+        return kind(real_label, fake_label)
     if (real_label, fake_label) != (1.0, 0.0):
+        labelled = [n for n, k in OBJECTIVES.items() if issubclass(k, Saturating)]
         raise ValueError(
-            "real_label and fake_label are for objectives given by name: give the labels to "
-            f"the objective itself, like NonSaturating{real_label, fake_label}"
+            f"{name} has no labels to smooth, got real_label {real_label} and fake_label "
+            f"{fake_label}: leave them away, or take {', '.join(labelled)}"
         )
-    return chosen
+    return kind()
 
 
 def check_turns(every: Sequence[int], simultaneous: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence, Sized
+from collections.abc import Iterable, Sequence, Sized
 from contextlib import ExitStack
 from typing import Any
 
@@ -12,13 +12,9 @@ from ..tensor import Tensor
 from .callbacks import Callback, History
 from .state import State
 
-Play = Callable[[Any], dict[str, float] | None]
 
-
-def fit(
-    game: State, play: Play, loader: Iterable[Any], epochs: int, callbacks: Sequence[Callback]
-) -> History:
-    """``Game.fit``, where the parameters are described; ``play`` makes the moves on a batch."""
+def fit(game: State, loader: Iterable[Any], epochs: int, callbacks: Sequence[Callback]) -> History:
+    """``Game.fit``, where the parameters are described."""
     history = next((c for c in callbacks if isinstance(c, History)), None)
     if history is None:
         history = History()
@@ -33,7 +29,7 @@ def fit(
             callback.on_start(game, epochs)
             stack.callback(_stop, callback, game)
         while game.epoch < epochs:
-            _play_epoch(game, play, _batches(loader, game.epoch), callbacks)
+            _play_epoch(game, _batches(loader, game.epoch), callbacks)
             game.average_statistics()
             game.check_finite()
             for callback in callbacks:
@@ -50,9 +46,7 @@ def _stop(callback: Callback, game: State) -> None:
             raise  # else the first error is the one to tell: a full disk stops every callback
 
 
-def _play_epoch(
-    game: State, play: Play, batches: Iterable[Any], callbacks: Sequence[Callback]
-) -> None:
+def _play_epoch(game: State, batches: Iterable[Any], callbacks: Sequence[Callback]) -> None:
     batch = None
     for batch in batches:
         first = batch[0] if isinstance(batch, (tuple, list)) else batch
@@ -61,7 +55,7 @@ def _play_epoch(
                 f"expected batches of Tensors, got {type(first).__name__}: give "
                 "DataLoader(dataset, batch_size=64, shuffle=True)"
             )
-        losses = play(batch)
+        losses = game.play(batch)
         if losses is not None:
             row = {"step": game.step, "epoch": game.epoch + 1, **losses}
             for callback in callbacks:

@@ -5,41 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from .. import hooks
-from ..ops import randn
 from ..tensor import Tensor
 from . import checks, fit
 from .callbacks import Callback, History
 from .checks import Diverged
 from .players import Player, frozen
 from .state import State
-
-
-class Table(NamedTuple):
-    """What is dealt for a move.
-
-    Attributes
-    ----------
-    batch : Tensor, or tuple of Tensors
-        What the loader gave.
-    z : Tensor or None
-        Noise, (N, latent_dim), drawn anew for every move, if the game has a ``latent_dim``.
-    """
-
-    batch: Any
-    z: Tensor | None = None
-
-    @property
-    def real(self) -> Tensor:
-        """The batch, or the first part of it."""
-        return self.batch[0] if isinstance(self.batch, (tuple, list)) else self.batch
-
-    @property
-    def labels(self) -> Tensor | None:
-        """The second part of the batch, if it has one."""
-        return self.batch[1] if isinstance(self.batch, (tuple, list)) else None
 
 
 class Game(State):
@@ -79,9 +53,7 @@ class Game(State):
         checks.check_turns([p.every for p in self.players], simultaneous)
         self.simultaneous = simultaneous
         self.row: Any = {}  # the losses of the last move, as numbers
-        self._noted: dict[str, Tensor] = {}
-        self._loss: Tensor | None = None  # of the move that is being made
-        self._dealt: tuple[Any, ...] = ()
+        self._dealt, self._noted, self._loss = (), {}, None  # of the move that is being made
         self._moves: dict[str, Callable[..., Any]] = {
             p.name: partial(self._move, p) for p in self.players
         }
@@ -99,16 +71,6 @@ class Game(State):
 
     # ---------------------------------------------------------------------------------- the moves
 
-    def sample_noise(self, n: int) -> Tensor:
-        """z ~ N(0, I), (n, latent_dim), from the library's one seeded generator."""
-        p = next(self.players[-1].network.parameters())
-        return randn(n, self.latent_dim, dtype=p.dtype, device=p.device)
-
-    def deal(self, batch: Any) -> Table:
-        """The batch, and noise for as many samples."""
-        table = Table(batch)
-        return Table(batch, self.sample_noise(len(table.real))) if self.latent_dim else table
-
     def play(self, batch: Any) -> dict[str, float] | None:
         """Every player's move on a batch, as far as it is their turn.
 
@@ -121,11 +83,7 @@ class Game(State):
         for player in self.players:
             if player is self.players[0] or self.players[0].updates % player.every == 0:
                 row |= self._moves[player.name](*parts)
-        return row if f"{self.players[-1].name}_loss" in row else None
-
-    def losses_of(self, table: Table) -> dict[str, Tensor]:
-        """Each player's loss, by name, with a graph to all weights: what theory differentiates."""
-        return {p.name: p.loss(table) for p in self.players if p.loss is not None}
+        return row if self.players[0].updates % self.players[-1].every == 0 else None
 
     def _move(self, player: Player, *parts: Tensor) -> dict[str, float]:
         table = self.deal(parts if len(parts) > 1 else parts[0])
@@ -143,16 +101,6 @@ class Game(State):
         row = self.read(losses, **{f"{name}_loss": loss for name, loss in losses.items()})
         self.descend(losses)
         return row
-
-    def descend(self, losses: dict[str, Tensor]) -> None:
-        """Move all players at once, each down its loss in ``losses``."""
-        for name in losses:
-            self[name].optimizer.zero_grad()
-        for name, loss in losses.items():
-            with frozen(*(p.network for p in self.players if p.name != name)):
-                loss.backward()
-        for player in self.players:
-            player.optimizer.step()
 
     # --------------------------------------------------------------------------- what they lost
 
@@ -210,4 +158,4 @@ class Game(State):
             One row per update of the last player: step, epoch, and the losses (of ``Minimax``:
             d_loss, g_loss, d_real, d_fake).
         """
-        return fit.fit(self, self.play, loader, epochs, callbacks)
+        return fit.fit(self, loader, epochs, callbacks)

@@ -18,7 +18,7 @@ from .objectives import Objective
 from .penalties import Penalty, penalty
 from .players import Player, own
 from .rules import Rules
-from .steps import mean
+from .steps import probability
 
 
 class Minimax(Rules):
@@ -121,7 +121,6 @@ class Minimax(Rules):
         self.penalties = [penalty(p) if isinstance(p, str) else p for p in penalties]
         checks.check_discriminator(discriminator, self.objective, self.penalties)
         self.generator, self.discriminator = generator, discriminator
-        self._seen: Any = None  # by D in its step
         shared: dict[str, Any] = {"betas": betas, "scheduler": scheduler}
         shared["clip_grad_norm"] = clip_grad_norm
         g = Player("generator", generator, None, generator_optimizer, lr=lr, ema=ema, **shared)
@@ -147,12 +146,16 @@ class Minimax(Rules):
         row = self.read(
             losses,
             d_loss=d_loss,
-            d_real=mean(play.real_logits),
-            d_fake=mean(play.fake_logits),
+            d_real=probability(play.real_logits),
+            d_fake=probability(play.fake_logits),
             g_loss=apart.g_loss,
         )
         self.descend(losses)
         return row
+
+    def _move_at_once(self, *parts: Tensor) -> dict[str, float]:
+        real, more = self.deal_labels(*parts)
+        return self.step_simultaneously(real, *more)
 
     # ------------------------------------------------------------------------------ what it is
 

@@ -21,8 +21,9 @@ from ..array import Array, np, to_host
 from ..autograd import grad
 from ..ops import cat
 from ..tensor import Tensor
-from .game import Game, Table
+from .game import Game
 from .probe import untouched
+from .state import Table
 
 Density = Callable[[Any], Array]
 

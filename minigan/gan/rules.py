@@ -14,9 +14,9 @@ from .. import hooks
 from ..autograd import grad
 from ..ops import randn_like, stack
 from ..tensor import Tensor
-from .game import Table
 from .penalties import Penalty
 from .players import Player, trainable
+from .state import Table
 from .steps import Steps
 from .unrolled import unrolled
 

@@ -4,18 +4,43 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import hooks, random
 from ..array import asarray, np, scalars
 from ..autograd import grad
 from ..nn import Module
-from ..ops import isfinite
+from ..ops import isfinite, randn
 from ..tensor import Tensor
 from .checks import Diverged
-from .players import Player, own, trainable
+from .players import Player, frozen, own, trainable
 
 PARTS = ("network", "optimizer", "scheduler", "ema")  # of a player, each with a state of its own
+
+
+class Table(NamedTuple):
+    """What is dealt for a move.
+
+    Attributes
+    ----------
+    batch : Tensor, or tuple of Tensors
+        What the loader gave.
+    z : Tensor or None
+        Noise, (N, latent_dim), drawn anew for every move, if the game has a ``latent_dim``.
+    """
+
+    batch: Any
+    z: Tensor | None = None
+
+    @property
+    def real(self) -> Tensor:
+        """The batch, or the first part of it."""
+        return self.batch[0] if isinstance(self.batch, (tuple, list)) else self.batch
+
+    @property
+    def labels(self) -> Tensor | None:
+        """The second part of the batch, if it has one."""
+        return self.batch[1] if isinstance(self.batch, (tuple, list)) else None
 
 
 class State:
@@ -28,6 +53,11 @@ class State:
     epoch, step : int
         Finished passes over the data, and updates of the last player.
     """
+
+    _dealt: tuple[Any, ...]
+    _noted: dict[str, Tensor]
+    _loss: Tensor | None
+    step = own(-1, "updates")
 
     def __init__(self, players: Iterable[Player], latent_dim: int | None = None) -> None:
         self.players = list(players)
@@ -45,17 +75,32 @@ class State:
                 return player
         raise KeyError(f"no player {name!r}: there are {', '.join(p.name for p in self.players)}")
 
-    step = own(-1, "updates")
-
     def networks(self) -> dict[str, Module]:
         """Each player's network, by the player's name."""
         return {player.name: player.network for player in self.players}
+
+    def sample_noise(self, n: int) -> Tensor:
+        """z ~ N(0, I), (n, latent_dim), from the library's one seeded generator."""
+        p = next(self.players[-1].network.parameters())
+        return randn(n, self.latent_dim, dtype=p.dtype, device=p.device)
+
+    def deal(self, batch: Any) -> Table:
+        """The batch, and noise for as many samples."""
+        table = Table(batch)
+        return Table(batch, self.sample_noise(len(table.real))) if self.latent_dim else table
 
     def fixed_noise(self, n: int, seed: int) -> Tensor:
         """n noise vectors that depend on the seed alone and leave the game's random numbers be."""
         p = next(self.players[-1].network.parameters())
         z = random.default_rng(seed, 1).standard_normal((n, self.latent_dim), dtype=np.float32)
         return Tensor(asarray(z, p.dtype, p.device))
+
+    def play(self, batch: Any) -> dict[str, float] | None:
+        """Every player's move on a batch, as far as it is their turn; :class:`Game` defines it.
+
+        Returns the losses once the last player has moved, else None.
+        """
+        raise NotImplementedError
 
     def sample(self, n: int, noise: Tensor | None = None, *, labels: Any = None) -> Tensor:
         """n samples; only a subclass knows which player makes them, and of what."""
@@ -66,6 +111,20 @@ class State:
     def describe(self, row: dict[str, Any]) -> str:
         """A row in short, for a progress bar."""
         return ", ".join(f"{column} {row[column]:.3f}" for column in self.columns)
+
+    def losses_of(self, table: Table) -> dict[str, Tensor]:
+        """Each player's loss, by name, with a graph to all weights: what theory differentiates."""
+        return {p.name: p.loss(table) for p in self.players if p.loss is not None}
+
+    def descend(self, losses: dict[str, Tensor]) -> None:
+        """Move all players at once, each down its loss in ``losses``."""
+        for name in losses:
+            self[name].optimizer.zero_grad()
+        for name, loss in losses.items():
+            with frozen(*(p.network for p in self.players if p.name != name)):
+                loss.backward()
+        for player in self.players:
+            player.optimizer.step()
 
     def slopes(
         self, losses: dict[str, Tensor], create_graph: bool

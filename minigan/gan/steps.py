@@ -10,7 +10,13 @@ from ..nn import Module
 from ..ops import sigmoid
 from ..tensor import Tensor
 from .game import Game
-from .players import frozen, own
+from .players import Player, frozen, own
+
+NEEDED = {
+    "real": "this game's generator needs real samples too: give step_generator(n, real)",
+    "labels": "this game's networks take labels: give labels=, or to fit() a loader of pairs, "
+    "DataLoader(dataset, 64, labels=True)",
+}
 
 
 class Steps(Game):
@@ -19,8 +25,8 @@ class Steps(Game):
     generator: Module
     discriminator: Module
     objective: Any
+    _seen: Any = None  # by D in its step
     conditional = False  # whether both networks take labels
-    d_steps = 1
 
     d_optimizer, g_optimizer = own(0, "optimizer"), own(1, "optimizer")
     d_updates = own(0, "updates")
@@ -28,7 +34,7 @@ class Steps(Game):
     # ---------------------------------------------------------------------------- the two steps
 
     def step_discriminator(
-        self, real: Tensor, z: Tensor | None = None, labels: Tensor | None = None
+        self, real: Tensor, z: Any = None, labels: Any = None
     ) -> dict[str, float]:
         """One update of D on a batch x of real samples and as many fakes.
 
@@ -44,7 +50,8 @@ class Steps(Game):
         real_logits, fake_logits = self.judge_both(real, fake, labels)
         # 4. the loss: -log D(x) - log(1 - D(G(z))) in the minimax game
         loss = self.objective.discriminator_loss(real_logits, fake_logits)
-        self.note(real, z, labels, d_loss=loss, d_real=mean(real_logits), d_fake=mean(fake_logits))
+        d_real, d_fake = probability(real_logits), probability(fake_logits)
+        self.note(real, z, labels, d_loss=loss, d_real=d_real, d_fake=d_fake)
         # 5. update D
         self.d_optimizer.zero_grad()
         loss.backward()
@@ -52,11 +59,7 @@ class Steps(Game):
         return self.row
 
     def step_generator(
-        self,
-        n: int,
-        real: Tensor | None = None,
-        z: Tensor | None = None,
-        labels: Tensor | None = None,
+        self, n: int, real: Tensor | None = None, z: Any = None, labels: Any = None
     ) -> dict[str, float]:
         """One update of G on n fakes. Returns ``g_loss``.
 
@@ -78,33 +81,29 @@ class Steps(Game):
         self.g_optimizer.step()
         return self.row
 
-    def step_simultaneously(self, real: Tensor, z: Any = None, labels: Any = None) -> Any:
-        """One update of both; :class:`Minimax` defines it."""
-        raise NotImplementedError
+    def _move(self, player: Player, *parts: Tensor) -> dict[str, float]:
+        real, more = self.deal_labels(*parts)
+        if player is self.players[0]:
+            return self.step_discriminator(real, *more)
+        return self.step_generator(len(real), real, *more)
 
-    def play(self, batch: Any) -> dict[str, float] | None:
-        """D's step and, when it is G's turn, G's; what they return, or None while D is not done."""
-        real, *labels = batch if isinstance(batch, (tuple, list)) else (batch,)
-        more = (None, self.needed(next(iter(labels), None), "labels")) if self.conditional else ()
-        if self.simultaneous:
-            return self.step_simultaneously(real, *more)
-        row = self.step_discriminator(real, *more)
-        if self.d_updates % self.d_steps:
-            return None
-        return {**row, **self.step_generator(len(real), real, *more)}
+    def deal_labels(self, real: Tensor, *labels: Tensor) -> tuple[Tensor, tuple[Any, ...]]:
+        """x, and what a conditional game's steps take after it: no noise, and the labels."""
+        if not self.conditional:
+            return real, ()
+        return real, (None, self.needed(labels[0] if labels else None, "labels"))
 
     # ------------------------------------------------------------------------- what they consist of
 
     def generate(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """G(z), or G(z, y) in a conditional game."""
-        if not self.conditional:
-            return self.generator(z)
-        return self.generator(z, self.needed(labels, "labels"))
+        given = (self.needed(labels, "labels"),) if self.conditional else ()
+        return self.generator(z, *given)
 
     def logits(self, seen: Tensor, labels: Tensor | None = None) -> Tensor:
         """D's logits of what it sees, one for each row: D(x), or D(x, y) in a conditional game."""
-        labels = self.needed(labels, "labels") if self.conditional else None
-        logits = self.discriminator(seen) if labels is None else self.discriminator(seen, labels)
+        given = (self.needed(labels, "labels"),) if self.conditional else ()
+        logits = self.discriminator(seen, *given)
         if logits.shape not in ((len(seen), 1), (len(seen),)):
             raise ValueError(
                 f"expected one logit per sample from the discriminator, ({len(seen)}, 1), "
@@ -145,19 +144,12 @@ class Steps(Game):
 
     def needed(self, batch: Tensor | None, what: str = "real") -> Tensor:
         """The batch, or an error that asks for it."""
-        if batch is not None:
-            return batch
-        if what == "labels":
-            raise ValueError(
-                "this game's networks take labels: give labels=, or to fit() a loader of pairs, "
-                "DataLoader(dataset, 64, labels=True)"
-            )
-        raise ValueError(
-            "this game's generator needs real samples too: give step_generator(n, real)"
-        )
+        if batch is None:
+            raise ValueError(NEEDED[what])
+        return batch
 
 
-def mean(logits: Tensor) -> Tensor:
+def probability(logits: Tensor) -> Tensor:
     """The mean of σ(logit), a probability where the losses are cross-entropies."""
     with no_grad():
         return sigmoid(logits.detach()).mean()
