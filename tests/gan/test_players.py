@@ -111,6 +111,8 @@ def test_a_move_changes_its_players_weights_alone():
             p.name: [w.detach().numpy().copy() for w in p.network.parameters()]
             for p in game.players
         }
+        for p in game.players:
+            p.optimizer.zero_grad()
         game._moves[player.name](mg.randn(6, 2))
         for p in game.players:
             same = [
@@ -118,6 +120,8 @@ def test_a_move_changes_its_players_weights_alone():
                 for a, w in zip(before[p.name], p.network.parameters(), strict=True)
             ]
             assert all(same) if p is not player else not any(same), (player.name, p.name)
+            moved = [w.grad is not None for w in p.network.parameters()]
+            assert all(moved) if p is player else not any(moved), (player.name, p.name)
         assert all(w.requires_grad for p in game.players for w in p.network.parameters())
     assert [name for name, _ in seen] == ["critic", "encoder", "decoder"]
 
