@@ -11,7 +11,8 @@ must therefore be named. Without a capture the three just do their work::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from .array import Array, module_of, np
@@ -47,3 +48,15 @@ def scalars(*arrays: Array) -> list[Any]:
     if xp is np:
         return [a.item() for a in arrays]
     return xp.stack([a.reshape(()) for a in arrays]).tolist()
+
+
+# ------------------------------------------- what `fast` does around a game's steps, if it is there
+
+capture: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None  # as mg.cuda.graph
+before_update: list[Callable[[Any], None]] = []  # each gets the optimiser that is about to step
+alone: Callable[[], AbstractContextManager[None]] = nullcontext  # inside, no other rank takes part
+
+
+@definition
+def mean_over_ranks(arrays: Iterable[Array]) -> None:
+    """Replace each array by its mean over the ranks, in place; without ranks it is that already."""

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .. import hooks
 from ..array import Array, module_of, np
 from ..ops.collective import all_reduce
 from ..seam import twin
@@ -150,3 +151,37 @@ def _started_group() -> Group:
 def all_reduce_(x: Array) -> Any:
     """By MPI on the CPU, by NCCL on GPUs."""
     return NotImplemented if group().size == 1 else group().sum(x)
+
+
+# ------------------------------------------------------------------------- around a game's steps
+
+
+def average_gradients(optimizer: Any) -> None:
+    """Replace the gradients by their means over all ranks: one message for all weights.
+
+    Every rank must have gradients for the same parameters.
+    """
+    if group().size == 1:
+        return
+    hooks.not_in_capture("gradients are averaged over several processes")
+    kinds: dict[Any, list[Array]] = {}
+    for p in (p for settings in optimizer.param_groups for p in settings["params"]):
+        if p.grad is not None:
+            kinds.setdefault(p.dtype, []).append(p.grad.array)
+    for gradients in kinds.values():
+        xp = module_of(gradients[0])
+        together = xp.concatenate([g.reshape(-1) for g in gradients])
+        group().mean([together])
+        ends = np.cumsum([g.size for g in gradients])[:-1].tolist()
+        for g, mean in zip(gradients, xp.split(together, ends), strict=True):
+            g[...] = mean.reshape(g.shape)
+
+
+@twin(hooks.mean_over_ranks)
+def mean_over_ranks_(arrays: Iterable[Array]) -> None:
+    """By MPI or NCCL."""
+    group().mean(arrays)
+
+
+hooks.alone = alone
+hooks.before_update.append(average_gradients)

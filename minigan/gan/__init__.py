@@ -5,7 +5,8 @@ from .callbacks import Callback, Checkpoints, History, Progress, Samples
 from .checks import Diverged
 from .diagnosis import Diagnosis, Finding
 from .ema import EMA
-from .game import Minimax
+from .game import Game
+from .minimax import Minimax
 from .objectives import (
     OBJECTIVES,
     Hinge,
@@ -26,4 +27,6 @@ from .penalties import (
     Penalty,
     WeightClipping,
 )
-from .players import Play
+from .players import Player
+from .rules import Play
+from .state import Table

@@ -22,12 +22,12 @@ from ..array import asarray, np
 from ..saving import write_atomically
 from ..tensor import Tensor
 from .callbacks import Callback
+from .minimax import Minimax
 from .objectives import LeastSquares, Saturating
 from .probe import SATURATED, Probe
 
 if TYPE_CHECKING:
     from ..check.table import Table
-    from .game import Minimax
 
 Reading = dict[str, float]  # what was measured at one step, by name
 
@@ -71,7 +71,7 @@ class Finding:
 # ---------------------------------------------------------------------------------- the sicknesses
 
 
-def d_wins(game: Minimax, readings: list[Reading]) -> Finding | None:
+def d_wins(game: Any, readings: list[Reading]) -> Finding | None:
     """D tells every fake; where the loss goes through a sigmoid, that starves or shakes G."""
     d_fake, now = readings[-1]["D(G(z))"], readings[-1]["gradient of G"]
     # At 0.01, D is right in 99 of 100 cases by its own account.
@@ -88,7 +88,7 @@ def d_wins(game: Minimax, readings: list[Reading]) -> Finding | None:
     )
 
 
-def g_wins(game: Minimax, readings: list[Reading]) -> Finding | None:
+def g_wins(game: Any, readings: list[Reading]) -> Finding | None:
     """D takes every fake for real, so that what it teaches G is worth nothing."""
     d_fake = readings[-1]["D(G(z))"]
     # A discriminator that knows nothing says 0.5; one that says 0.9 lags behind G.
@@ -102,7 +102,7 @@ def g_wins(game: Minimax, readings: list[Reading]) -> Finding | None:
     )
 
 
-def saturated(game: Minimax, readings: list[Reading]) -> Finding | None:
+def saturated(game: Any, readings: list[Reading]) -> Finding | None:
     """L_G is flat where the fakes are, so that G learns from few of them or none."""
     first, last = readings[0], readings[-1]
     # With 9 of 10 fakes silent, a batch of 64 teaches as much as one of 6.
@@ -117,7 +117,7 @@ def saturated(game: Minimax, readings: list[Reading]) -> Finding | None:
     )
 
 
-def collapsed(game: Minimax, readings: list[Reading]) -> Finding | None:
+def collapsed(game: Any, readings: list[Reading]) -> Finding | None:
     """G makes nearly the same sample of every noise."""
     ratio = readings[-1]["diversity"]
     # Untrained generators, whose outputs are small, start at 0.2 to 0.7 on the bundled data, and
@@ -132,7 +132,7 @@ def collapsed(game: Minimax, readings: list[Reading]) -> Finding | None:
     )
 
 
-def exploded(game: Minimax, readings: list[Reading]) -> Finding | None:
+def exploded(game: Any, readings: list[Reading]) -> Finding | None:
     """A loss has left every scale that the objective or the data could give it."""
     last = readings[-1]
     column = max("loss of D", "loss of G", key=lambda name: abs(last[name]))
@@ -150,7 +150,7 @@ def exploded(game: Minimax, readings: list[Reading]) -> Finding | None:
     )
 
 
-def dead(game: Minimax, readings: list[Reading]) -> Finding | None:
+def dead(game: Any, readings: list[Reading]) -> Finding | None:
     """Units of a ReLU that are 0 for all samples get no gradient and rarely come back."""
     layer = _largest(readings[-1], "dead units of ")
     # A few silent units are normal; with more than half, the layer is half as wide as it looks.
@@ -165,7 +165,7 @@ def dead(game: Minimax, readings: list[Reading]) -> Finding | None:
     )
 
 
-def drifted(game: Minimax, readings: list[Reading]) -> Finding | None:
+def drifted(game: Any, readings: list[Reading]) -> Finding | None:
     """Samples are made with batch norm's running statistics, which are not those of training."""
     layer = _largest(readings[-1], "drift of ")
     # At 1, evaluation mode moves an output as far as two samples' outputs are from each other.
@@ -180,10 +180,10 @@ def drifted(game: Minimax, readings: list[Reading]) -> Finding | None:
     )
 
 
-def blocked(game: Minimax, readings: list[Reading]) -> Finding | None:
+def blocked(game: Any, readings: list[Reading]) -> Finding | None:
     """The gradient is lost on its way back to the first layer."""
     last = readings[-1]
-    for player in "GD":
+    for player in (p.symbol for p in game.players):
         layers = [name for name in last if name.startswith(f"gradient of {player}, ")]
         # Healthy networks stay within a factor of 30 from layer to layer.
         if layers and last[layers[0]] < 1e-3 * last[layers[-1]]:
@@ -197,10 +197,12 @@ def blocked(game: Minimax, readings: list[Reading]) -> Finding | None:
     return None
 
 
-SICKNESSES = (d_wins, g_wins, saturated, collapsed, exploded, dead, drifted, blocked)
+OF_TWO = (d_wins, g_wins, saturated, collapsed, exploded)  # they need logits, fakes and reals
+OF_ALL = (dead, drifted, blocked)
+SICKNESSES = (*OF_TWO, *OF_ALL)
 
 
-def _is_probability(game: Minimax) -> bool:
+def _is_probability(game: Any) -> bool:
     """Whether σ(logit) is a probability in this game: D's loss is a cross-entropy."""
     return isinstance(game.objective, Saturating) and not isinstance(game.objective, LeastSquares)
 
@@ -223,6 +225,9 @@ class _Watch:
 
 class Diagnosis(Callback):
     """Watch a game and say, once each, what goes wrong and what to try.
+
+    Of a game other than ``Minimax`` it sees lost gradients, dead units and drifting batch norm; the
+    rest needs a D whose logits it can read.
 
     A sickness is said when ``patience`` readings in a row show it, counts as gone when as many do
     not, and is said again only after that. The game is not changed by a bit: same seed, same
@@ -270,6 +275,7 @@ class Diagnosis(Callback):
             )
         chosen = random.default_rng(0, 3).permutation(len(real))[:n]
         samples = real[chosen]
+        self.labels = None if (y := getattr(real, "labels", None)) is None else y[chosen]
         self.real = samples.array if isinstance(samples, Tensor) else samples
         self.every, self.patience = every, patience
         self.path = Path(path) if path is not None else None
@@ -280,26 +286,30 @@ class Diagnosis(Callback):
         self._rows: list[dict[str, Any]] = []
         self._earlier = ""
 
-    def on_start(self, game: Minimax, epochs: int) -> None:
+    def on_start(self, game: Any, epochs: int) -> None:
         """Make the probe; keep what the file says already, of the game until now."""
-        p = next(game.generator.parameters())
-        self._probe = Probe(game, Tensor(asarray(self.real, p.dtype, p.device)))
+        p = next(game.players[-1].network.parameters())
+        y = None if self.labels is None else Tensor(asarray(self.labels, device=p.device))
+        two = isinstance(game, Minimax)
+        self._looks = SICKNESSES if two else OF_ALL
+        self._columns = self.COLUMNS if two else {c: f"loss of {c[:-5]}" for c in game.columns}
+        self._probe = Probe(game, Tensor(asarray(self.real, p.dtype, p.device)), y)
         if self.path is not None and self.path.is_file() and game.step and not self.readings:
             self._earlier = self.path.read_text() + "\n"
 
-    def on_step(self, game: Minimax, row: dict[str, Any]) -> None:
+    def on_step(self, game: Any, row: dict[str, Any]) -> None:
         """Note the row; at the first step and at every so many, read and judge."""
         self._rows.append(row)
         if self.readings and game.step % self.every:
             return
         medians = {
             name: float(np.median([r[column] for r in self._rows]))
-            for column, name in self.COLUMNS.items()
+            for column, name in self._columns.items()
         }
         self._rows.clear()
         self.readings.append({"step": game.step, **medians, **self._probe.read()})
         if len(self.readings) > 1:  # the first is what the others are compared with
-            for look in SICKNESSES:
+            for look in self._looks:
                 self._consider(look(game, self.readings), self._watches[look], game.step)
 
     def _consider(self, found: Finding | None, watch: _Watch, step: int) -> None:
@@ -316,7 +326,7 @@ class Diagnosis(Callback):
             watch.finding.until = step
         watch.finding = found
 
-    def on_stop(self, game: Minimax) -> None:
+    def on_stop(self, game: Any) -> None:
         """Write the report, also if the game ended in an error."""
         if self.path is not None and self.readings:
             text = self._earlier + self.report().text() + "\n"

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 
-from ..names import find_name
 from ..nn import functional as F
 from ..nn.loss import binary_cross_entropy_with_logits
 from ..ops import full, relu
@@ -214,24 +213,3 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "wasserstein": Wasserstein,
     "relativistic": RelativisticAverage,
 }
-
-
-def objective(name: str, real_label: float = 1.0, fake_label: float = 0.0) -> Objective:
-    """The objective of that name, one of ``OBJECTIVES``.
-
-    Raises
-    ------
-    ValueError
-        If there is none, or if labels are to be smoothed where the game has none.
-    """
-    name = find_name(name, OBJECTIVES, "objective")
-    kind = OBJECTIVES[name]
-    if issubclass(kind, Saturating):
-        return kind(real_label, fake_label)
-    if (real_label, fake_label) != (1.0, 0.0):
-        labelled = [n for n, k in OBJECTIVES.items() if issubclass(k, Saturating)]
-        raise ValueError(
-            f"{name} has no labels to smooth, got real_label {real_label} and fake_label "
-            f"{fake_label}: leave them away, or take {', '.join(labelled)}"
-        )
-    return kind()

@@ -15,17 +15,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..array import Array, np, to_host
 from ..autograd import grad
 from ..ops import cat
-from .players import learning
+from ..tensor import Tensor
+from .game import Game
 from .probe import untouched
-
-if TYPE_CHECKING:
-    from ..tensor import Tensor
-    from .game import Minimax
+from .state import Table
 
 Density = Callable[[Any], Array]
 
@@ -178,16 +176,17 @@ def _log_ratio(p: Array, q: Array) -> Array:
 # ------------------------------------------------------------------ what a game's gradients do
 
 
-def gradient_field(game: Minimax, real: Tensor, noise: Tensor) -> Array:
+def gradient_field(game: Game, real: Any, noise: Tensor | None) -> Array:
     """v = (-∇_θ L_G, -∇_ψ L_D): where gradient descent moves both players from here.
 
     Parameters and their order as in :func:`jacobian`; float64 (n,).
     """
     with untouched(game):
-        return to_host(_field(game, real, noise, create_graph=False).array).astype(np.float64)
+        field, _ = _field(game, game.losses_of(Table(real, noise)), create_graph=False)
+    return to_host(field.array).astype(np.float64)
 
 
-def jacobian(game: Minimax, real: Tensor, noise: Tensor) -> Array:
+def jacobian(game: Game, real: Any, noise: Tensor | None) -> Array:
     """J = v', how the gradients of both players change as either moves.
 
     v = (-∇_θ L_G, -∇_ψ L_D) with the game's own objective and penalties, at the weights that the
@@ -198,17 +197,19 @@ def jacobian(game: Minimax, real: Tensor, noise: Tensor) -> Array:
     Parameters
     ----------
     real, noise : Tensor
-        The samples (N, …) and noise (N, latent_dim) that stand for the expectations.
+        The samples (N, …) and noise (N, latent_dim) that stand for the expectations; of a game
+        with labels, ``real`` is a pair, and of any :class:`Game`, its batch.
 
     Returns
     -------
     float64 array (n, n)
-        G's parameters first, then D's, each flattened in the order of ``parameters()``. Row i is
-        ∂v_i. It takes n passes, so that n should be hundreds at most. The game stays as it is.
+        G's parameters first, then D's (of any ``Game``, in the players' order), each flattened in
+        the order of ``parameters()``. Row i is ∂v_i. It takes n passes, so that n should be
+        hundreds at most. The game stays as it is.
     """
     with untouched(game):
-        v = _field(game, real, noise, create_graph=True)
-        players = _players(game)
+        losses = game.losses_of(Table(real, noise))
+        v, players = _field(game, losses, create_graph=True)
         rows = []
         for component in v:
             if component.requires_grad:
@@ -226,7 +227,7 @@ def jacobian(game: Minimax, real: Tensor, noise: Tensor) -> Array:
     return np.stack(rows).astype(np.float64)
 
 
-def eigenvalues(game: Minimax, real: Tensor, noise: Tensor) -> Array:
+def eigenvalues(game: Game, real: Any, noise: Tensor | None) -> Array:
     """The eigenvalues of :func:`jacobian`, complex (n,), the largest real part first.
 
     A step of length h multiplies the distance along each eigenvector by |1 + h λ|: so circling
@@ -236,10 +237,10 @@ def eigenvalues(game: Minimax, real: Tensor, noise: Tensor) -> Array:
     return found[np.lexsort((-found.imag, -found.real))]
 
 
-def _players(game: Minimax) -> list[Tensor]:
-    return [*learning(game.generator), *learning(game.discriminator)]
-
-
-def _field(game: Minimax, real: Tensor, noise: Tensor, create_graph: bool) -> Tensor:
-    slopes = game.slopes(game.losses(real, noise), create_graph)
-    return cat([p.detach().reshape(-1) * 0 if g is None else -g.reshape(-1) for p, g in slopes])
+def _field(
+    game: Game, losses: dict[str, Tensor], create_graph: bool
+) -> tuple[Tensor, list[Tensor]]:
+    """The field as one vector, and the weights that it moves."""
+    slopes = game.slopes(losses, create_graph)
+    parts = [p.detach().reshape(-1) * 0 if g is None else -g.reshape(-1) for p, g in slopes]
+    return cat(parts), [p for p, _ in slopes]

@@ -1,202 +1,139 @@
-"""The two networks and what each of them wants: from samples and noise to both losses."""
+"""A player: weights, an optimiser, and what it wants."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from .. import hooks as replay
-from ..autograd import grad
-from ..nn import Module
-from ..ops import randn, randn_like, stack
+from .. import hooks
+from ..autograd import no_grad
+from ..nn import Module, ModuleList
+from ..nn.utils import clip_grad_norm_
+from ..optim import Adam, Optimizer
+from ..optim.lr_scheduler import LRScheduler
 from ..tensor import Tensor
-from . import checks
-from .objectives import objective as named_objective
-from .penalties import Penalty
-from .penalties import penalty as named_penalty
+from .ema import EMA
 
 
-class Play(NamedTuple):
-    """One look at the game: both losses, with a graph to the weights of both networks.
+class Player:
+    """Who moves in a game: some weights, their optimiser, and the loss that they descend.
+
+    What else happens in a move hangs on the optimiser's step. Before it: what ``before`` lists, the
+    average over the ranks, the limit on the gradient. After it: the hard limits, the moving
+    average, the count.
+
+    Parameters
+    ----------
+    name : str
+    network : Module, or several
+        Several are kept as one ``ModuleList``: both generators of a CycleGAN are one player.
+    loss : callable ``loss(table)``
+        A scalar Tensor from the :class:`Table`; it calls networks of any players.
+    optimizer : Optimizer, optional
+        Left out, Adam with ``lr`` and ``betas``.
+    scheduler : callable, optional
+        Makes a schedule for the optimiser, which takes a step after every epoch.
+    project : callable, optional
+        From a weight to the weight within its hard limits; itself if it lies there.
+    clip_grad_norm : float
+        The most that the gradient may measure, as one vector; 0: no limit.
+    ema : float
+        Decay of a moving average of the weights, kept in ``player.ema``; 0: none.
+    every : int
+        The player moves at every so many moves of the first one.
 
     Attributes
     ----------
-    d_loss, g_loss : Tensor, ()
-        All that each player minimises, penalties included.
-    real_logits, fake_logits : Tensor
-        D's.
-    fakes : Tensor
-        G's.
-    """
-
-    d_loss: Tensor
-    g_loss: Tensor
-    real_logits: Tensor
-    fake_logits: Tensor
-    fakes: Tensor
-
-
-class Players:
-    """G, D, and all that their losses depend on; :class:`Minimax` tells how they move.
-
-    The parameters are described there.
+    updates : int
+        The steps that its optimiser has taken.
+    before : list of callables ``hook(player)``
+        Called first before each of these steps.
     """
 
     def __init__(
         self,
-        generator: Module,
-        discriminator: Module,
-        objective: Any,
-        penalties: Sequence[str | Penalty],
-        latent_dim: int | None,
-        labels: tuple[float, float],
-        pack: int,
-        instance_noise: float,
-        noise_steps: int,
-        consensus: float,
+        name: str,
+        network: Module | Iterable[Module],
+        loss: Callable[[Any], Tensor] | None = None,
+        optimizer: Any = None,
+        *,
+        lr: float = 2e-4,
+        betas: tuple[float, float] = (0.5, 0.999),
+        scheduler: Callable[[Optimizer], LRScheduler] | None = None,
+        project: Callable[[Tensor], Tensor] | None = None,
+        clip_grad_norm: float = 0.0,
+        ema: float = 0.0,
+        every: int = 1,
     ) -> None:
-        self.generator, self.discriminator = generator, discriminator
-        if isinstance(objective, str):
-            objective = named_objective(objective, *labels)
-        elif labels != (1.0, 0.0):
-            raise ValueError(
-                "real_label and fake_label are for objectives given by name: give the labels to "
-                f"the objective itself, like NonSaturating{labels}"
-            )
-        self.objective = objective
-        self.compares = getattr(objective, "compares", False)  # objects of users may lack it
-        self.penalties = [named_penalty(p) if isinstance(p, str) else p for p in penalties]
-        self.latent_dim = latent_dim or checks.latent_dim(generator)
-        self.pack = pack
-        self.instance_noise, self.noise_steps = instance_noise, noise_steps
-        self.consensus = consensus
-        self.epoch = 0  # finished passes over the data
-        self.step = 0  # updates of G
-        self.d_updates = 0
+        self.name, self.symbol = name, name
+        self.network = network if isinstance(network, Module) else ModuleList(network)
+        self.loss, self.project, self.every = loss, project, every
+        self.clip_grad_norm, self.updates = clip_grad_norm, 0
+        self.before: list[Callable[[Player], Any]] = []
+        self._handles: list[Any] = []
+        self.optimizer = optimizer or Adam(self.network.parameters(), lr, betas)
+        self.scheduler = scheduler(self.optimizer) if scheduler else None
+        self.ema = EMA(self.network, ema) if ema else None
 
-    def sample_noise(self, n: int) -> Tensor:
-        """z ~ N(0, I), (n, latent_dim), from the library's one seeded generator."""
-        p = next(self.generator.parameters())
-        return randn(n, self.latent_dim, dtype=p.dtype, device=p.device)
+    @property
+    def optimizer(self) -> Any:
+        """Its optimiser; another one takes over the player's hooks."""
+        return self._optimizer
 
-    def losses(self, real: Tensor, z: Tensor) -> Play:
-        """Both players' losses on real samples and on the fakes of noise z (N, latent_dim).
+    @optimizer.setter
+    def optimizer(self, new: Any) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._optimizer, self._handles = new, []
+        if isinstance(new, Optimizer):
+            self._handles.append(new.register_step_pre_hook(self._before_step))
+            self._handles.append(new.register_step_post_hook(self._after_step))
 
-        Their graph reaches the weights of both networks: what the theory of games differentiates.
-        Every penalty counts once, also one that training adds only every so often.
-        """
-        return self.with_consensus(self.losses_apart(real, z))
+    def _before_step(self, *_: Any) -> None:
+        for hook in self.before:
+            hook(self)
+        for beside in hooks.before_update:
+            beside(self.optimizer)
+        if self.clip_grad_norm:
+            clip_grad_norm_(self.network.parameters(), self.clip_grad_norm)
 
-    def with_consensus(self, play: Play) -> Play:
-        """The same with the consensus term, the only one that the players share."""
-        if not self.consensus:
-            return play
-        pull = self.consensus_term(play)
-        return play._replace(d_loss=play.d_loss + pull, g_loss=play.g_loss + pull)
+    def _after_step(self, *_: Any) -> None:
+        if self.project is not None:
+            with no_grad():
+                for p in trainable(self.network):
+                    limited = self.project(p)
+                    if limited is not p:
+                        p.array[...] = limited.array
+        hooks.each_step(self._count)
+        if self.ema is not None:
+            self.ema.update()
 
-    def losses_apart(self, real: Tensor, z: Tensor, update: int | None = None) -> Play:
-        """The losses without the consensus term; ``update`` as :meth:`penalized` takes it."""
-        fakes = self.generator(z)
-        seen_real, seen_fake = self.seen(real), self.seen(fakes)
-        logits = self.judge_seen(seen_real), self.judge_seen(seen_fake)
-        d_loss = self.objective.discriminator_loss(*logits)
-        d_loss = self.penalized(d_loss, seen_real, seen_fake, update)
-        g_loss = self.objective.generator_loss(*(logits[::-1] if self.compares else logits[1:]))
-        return Play(d_loss, g_loss, *logits, fakes)
-
-    # ------------------------------------------------------------------------- what D gets to see
-
-    def seen(self, samples: Tensor) -> Tensor:
-        """The samples (N, C, …) as D sees them: noisy, and packed to (N / pack, pack · C, …).
-
-        Samples that do not fill a pack are left out.
-        """
-        fade = max(0.0, 1 - self.step / self.noise_steps) if self.noise_steps else 1.0
-        if fade < 1:
-            replay.not_in_capture("the instance noise fades")
-        if self.instance_noise * fade:
-            samples = samples + self.instance_noise * fade * randn_like(samples)
-        if self.pack == 1:
-            return samples
-        rows = len(samples) // self.pack
-        if not rows:
-            raise ValueError(f"{len(samples)} samples do not fill a pack of {self.pack}")
-        channels, *rest = samples.shape[1:]
-        return samples[: rows * self.pack].reshape(rows, self.pack * channels, *rest)
-
-    def judge(self, samples: Tensor) -> Tensor:
-        """D's logits of the samples, one for each (for each pack)."""
-        return self.judge_seen(self.seen(samples))
-
-    def judge_seen(self, seen: Tensor) -> Tensor:
-        """D's logits of what it sees, one for each row."""
-        logits = self.discriminator(seen)
-        if logits.shape not in ((len(seen), 1), (len(seen),)):
-            raise ValueError(
-                f"expected one logit per sample from the discriminator, ({len(seen)}, 1), "
-                f"got {logits.shape}"
-            )
-        return logits
-
-    # -------------------------------------------------------------------- the parts of the losses
-
-    def penalized(
-        self, loss: Tensor, seen_real: Tensor, seen_fake: Tensor, update: int | None
-    ) -> Tensor:
-        """D's loss with the penalties' terms.
-
-        At D's ``update`` number so and so, one with every=16 comes every 16th time, 16-fold; None:
-        each comes once.
-        """
-        for penalty in self.penalties:
-            times = 1 if update is None else penalty.every
-            if times > 1:
-                replay.not_in_capture(f"{penalty} comes only every so often")
-            if update is not None and update % times:
-                continue
-            term = penalty.loss(self.discriminator, seen_real, seen_fake)
-            if term is not None:
-                loss = loss + (term if times == 1 else times * term)
-        return loss
-
-    def generator_loss(self, fake_logits: Tensor, real: Tensor | None) -> Tensor:
-        """G's loss, for which some objectives have D judge the reals as well."""
-        if not self.compares:
-            return self.objective.generator_loss(fake_logits)
-        return self.objective.generator_loss(fake_logits, self.judge(self.needed(real)))
-
-    def consensus_term(self, play: Play) -> Tensor:
-        """γ/2 times the squared length of both players' gradients, taken as one vector."""
-        slopes = [g for _, g in self.slopes(play, create_graph=True) if g is not None]
-        return self.consensus / 2 * stack([(g * g).sum() for g in slopes]).sum()
-
-    def slopes(self, play: Play, create_graph: bool) -> list[tuple[Tensor, Tensor | None]]:
-        """Every weight with the gradient of its own player's loss, G's first; None: no part in it.
-
-        The theory of games looks at all of them as one vector.
-        """
-        found: list[tuple[Tensor, Tensor | None]] = []
-        for loss, network in ((play.g_loss, self.generator), (play.d_loss, self.discriminator)):
-            weights = learning(network)
-            gradients = grad(loss, weights, create_graph=create_graph, allow_unused=True)
-            found += zip(weights, gradients, strict=True)
-        return found
-
-    def needed(self, real: Tensor | None) -> Tensor:
-        """The real samples, or an error that asks for them."""
-        if real is None:
-            raise ValueError(
-                "this game's generator needs real samples too: give step_generator(n, real)"
-            )
-        return real
-
-    def projected(self, weight: Tensor) -> Tensor:
-        """A weight of D within the penalties' hard limits; itself if there are none."""
-        for penalty in self.penalties:
-            weight = penalty.project(weight)
-        return weight
+    def _count(self) -> None:
+        self.updates += 1
 
 
-def learning(network: Module) -> list[Tensor]:
+def own(index: int, name: str) -> Any:
+    """What the game's player number ``index`` calls ``name``, as an attribute of the game."""
+    return property(
+        lambda game: getattr(game.players[index], name),
+        lambda game, value: setattr(game.players[index], name, value),
+    )
+
+
+def trainable(network: Module) -> list[Tensor]:
     """The network's parameters that are not frozen."""
     return [p for p in network.parameters() if p.requires_grad]
+
+
+@contextmanager
+def frozen(*networks: Module) -> Iterator[None]:
+    """No gradient for the networks' weights inside: for D that is 7% of a DCGAN step saved."""
+    weights = [p for network in networks for p in trainable(network)]
+    for p in weights:
+        p.requires_grad = False
+    try:
+        yield
+    finally:
+        for p in weights:
+            p.requires_grad = True

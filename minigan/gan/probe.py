@@ -6,34 +6,33 @@ import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .. import random
+from .. import hooks, random
 from ..array import Array, asarray, module_of, np, to_host
 from ..autograd import grad
-from ..fast.mpi import alone
 from ..nn import BatchNorm1d, BatchNorm2d, Module, ReLU
 from ..tensor import Tensor
+from .game import Game
+from .minimax import Minimax
 from .penalties import input_gradients
-
-if TYPE_CHECKING:
-    from .game import Minimax
+from .state import Table
 
 SATURATED = 1e-3  # |∂L_G/∂logit| below which a fake teaches nothing: D(G(z)) < 0.001 in minimax
 
 
 @contextmanager
-def untouched(game: Minimax) -> Iterator[None]:
+def untouched(game: Game) -> Iterator[None]:
     """What is computed inside leaves no trace: buffers and random numbers are put back.
 
     Passes in training mode move batch norm's statistics and spectral norm's vectors; dropout and
     noise draw random numbers. (Gradients are no concern: ``autograd.grad`` leaves ``.grad`` alone.)
     """
     state = random.random_state()
-    networks = (game.generator, game.discriminator)
+    networks = game.networks().values()
     buffers = [(b, b.array.copy()) for network in networks for b in network.buffers()]
     try:
-        with alone():
+        with hooks.alone():
             yield
     finally:
         for buffer, data in buffers:
@@ -46,20 +45,22 @@ class Probe:
 
     Parameters
     ----------
-    game : Minimax
+    game : Game
     real : Tensor
         (N, …), with N at least 2.
+    labels : Tensor (N,), optional
+        Theirs, for a game that takes them.
     """
 
-    def __init__(self, game: Minimax, real: Tensor) -> None:
-        self.game, self.real = game, real
-        self.noise = game.fixed_noise(len(real), seed=0)
+    def __init__(self, game: Game, real: Tensor, labels: Tensor | None = None) -> None:
+        self.game, self.real, self.labels = game, real, labels
+        self.noise = game.fixed_noise(len(real), seed=0) if game.latent_dim else None
         self.spread = mean_distance(real.array)
         mix = random.default_rng(0, 2).random((len(real), *[1] * (real.ndim - 1)))
         self.mix = Tensor(asarray(mix, real.dtype, real.device))
 
     def read(self) -> dict[str, float]:
-        """The game's vital signs, by name.
+        """The game's vital signs, by name; those above the line are the game of two's alone.
 
         ========================== =================================================================
         accuracy on reals, fakes   share that D puts on the right side of the objective's boundary,
@@ -71,11 +72,12 @@ class Probe:
         distance between reals     the mean over all pairs
         diversity                  the mean distance between two fakes over that between two reals:
                                    it sees a collapse to a point, not a missing mode
+        -------------------------- -----------------------------------------------------------------
         gradient of G, of D        the norm of the gradient of L_G, of L_D with respect to the
                                    player's parameters; and by layer: "gradient of G, 0 Linear"
         drift of G, 1 BatchNorm1d  how far the layer's output in evaluation mode is from that in
                                    training mode: root mean square, in standard deviations; 64
-                                   samples give 0.15 by chance
+                                   samples give 0.15 by chance; not of D, which never samples
         dead units of D, 2 ReLU    share of units (channels) that are 0 for all samples and places
         ========================== =================================================================
         """
@@ -91,19 +93,43 @@ class Probe:
             key, now = f"dead units of {name}", _any_positive(output.array)
             alive[key] = alive[key] | now if key in alive else now
 
-        hooks: list[Any] = [("G", "forward_pre_hook", (BatchNorm1d, BatchNorm2d), before_norm)]
-        hooks += [(player, "forward_hook", ReLU, after_relu) for player in "GD"]
+        norms = (BatchNorm1d, BatchNorm2d)
+        symbols = [p.symbol for p in game.players]
+        watches: list[Any] = [
+            (s, "forward_pre_hook", norms, before_norm) for s in symbols if s != "D"
+        ]
+        watches += [(s, "forward_hook", ReLU, after_relu) for s in symbols]
+        signs: dict[str, float] = {}
         with untouched(game):
-            with _hooked(game, hooks):
-                play = game.losses(self.real, self.noise)
-            (push,) = grad(play.g_loss, play.fake_logits)
-            assert push is not None
-            gradients = _gradient_norms("G", game.generator, play.g_loss)
-            gradients |= _gradient_norms("D", game.discriminator, play.d_loss)
-            fakes = play.fakes.detach()
-            between = fakes + self.mix * (self.real - fakes)
-            slopes = to_host(input_gradients(game.judge, between).array)
-        steepness = np.linalg.norm(slopes, axis=1)
+            with _hooked(game, watches):
+                losses, play = self._look()
+            if play is not None:
+                signs = self._signs_of_two(play)
+            for name, loss in losses.items():
+                signs |= _gradient_norms(game[name].symbol, game[name].network, loss)
+        return {
+            **signs,
+            **drift,
+            **{name: 1 - units.mean().item() for name, units in alive.items()},
+        }
+
+    def _look(self) -> tuple[dict[str, Tensor], Any]:
+        """Each player's loss, G's first, and in the game of two what they looked at."""
+        if not isinstance(self.game, Minimax):
+            batch = self.real if self.labels is None else (self.real, self.labels)
+            return self.game.losses_of(Table(batch, self.noise)), None
+        assert self.noise is not None
+        play = self.game.losses(self.real, self.noise, self.labels)
+        return {"generator": play.g_loss, "discriminator": play.d_loss}, play
+
+    def _signs_of_two(self, play: Any) -> dict[str, float]:
+        game: Any = self.game
+        (push,) = grad(play.g_loss, play.fake_logits)
+        assert push is not None
+        fakes = play.fakes.detach()
+        between = fakes + self.mix * (self.real - fakes)
+        judge = partial(game.judge, labels=self.labels)
+        steepness = np.linalg.norm(to_host(input_gradients(judge, between).array), axis=1)
         push = push.array * len(push)  # L_G is a mean: a fake's own part shrinks with the batch
         real_logits, fake_logits = play.real_logits.array, play.fake_logits.array
         boundary = getattr(game.objective, "boundary", math.nan)
@@ -117,9 +143,6 @@ class Probe:
             "steepest slope of D": float(steepness.max()),
             "distance between reals": self.spread,
             "diversity": mean_distance(fakes.array) / self.spread if self.spread else math.nan,
-            **gradients,
-            **drift,
-            **{name: 1 - units.mean().item() for name, units in alive.items()},
         }
 
 
@@ -170,9 +193,9 @@ def _labelled(player: str, network: Module) -> Iterator[tuple[str, Module]]:
 
 
 @contextmanager
-def _hooked(game: Minimax, hooks: list[Any]) -> Iterator[None]:
+def _hooked(game: Game, hooks: list[Any]) -> Iterator[None]:
     """Call ``hook(name, module, …)`` at every layer of its kind, inside."""
-    networks = {"G": game.generator, "D": game.discriminator}
+    networks = {p.symbol: p.network for p in game.players}
     with ExitStack() as stack:
         for player, when, kind, hook in hooks:
             for name, module in _labelled(player, networks[player]):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import platform
 import sys
 import traceback
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -25,7 +27,7 @@ from ..array import (
 )
 from ..fast.cuda.device import describe_cuda
 from ..fast.mpi import group, started
-from ..gan import OBJECTIVES, PENALTIES, Diverged
+from ..gan import Diverged
 from ..saving import write_atomically
 from ..tensor import Tensor
 from . import plot
@@ -40,8 +42,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_PENALTIES = ", ".join(f"{name}={kind().weight:g}" for name, kind in PENALTIES.items())
-
 _TRAIN_HELP = """Train a GAN; with no option, on the bundled handwritten digits.
 
 \b
@@ -55,78 +55,33 @@ Examples:
 """
 
 
+def _takes_the_options_of_a_run(command: Callable[..., int]) -> Callable[..., int]:
+    """``command(**options)`` with an option for each field of ``Config`` that has a help text."""
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[:-1]
+    options = []
+    for name, hint in get_type_hints(Config, include_extras=True).items():
+        if get_origin(hint) is Annotated:
+            kind, *texts = get_args(hint)  # the help text, and the name if it is not the field's
+            option = typer.Option(*texts[1:], help=texts[0])
+            options.append(
+                inspect.Parameter(
+                    name,
+                    inspect.Parameter.KEYWORD_ONLY,
+                    default=None,
+                    annotation=Annotated[kind | None, option],
+                )
+            )
+    signature = inspect.Signature(
+        [*options, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own)]
+    )
+    command.__signature__ = signature  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
+    return command
+
+
 @app.command(help=_TRAIN_HELP)
+@_takes_the_options_of_a_run
 def train(
-    data_: Annotated[
-        str | None,
-        typer.Option("--data", help=f"{', '.join(data.NAMES)}, or a folder of pictures  [digits]"),
-    ] = None,
-    data_dir: Annotated[
-        str | None, typer.Option(help="where the data set's files are, or shall be downloaded to")
-    ] = None,
-    split: Annotated[str | None, typer.Option(help="train or test  [train]")] = None,
-    image_size: Annotated[
-        int | None, typer.Option(help="side of the pictures made from a folder's  [32]")
-    ] = None,
-    model: Annotated[str | None, typer.Option(help=f"{', '.join(zoo.MODELS)}  [mlp]")] = None,
-    objective: Annotated[
-        str | None, typer.Option(help=f"{', '.join(OBJECTIVES)}  [non-saturating]")
-    ] = None,
-    penalties: Annotated[
-        list[str] | None,
-        typer.Option("--penalty", help=f"NAME or NAME=WEIGHT; again for more: {_PENALTIES}"),
-    ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(help="passes over the data, in total  [30; digits 300]")
-    ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="[64]")] = None,
-    lr: Annotated[float | None, typer.Option(help="Adam's step size  [2e-4; digits 1e-3]")] = None,
-    beta1: Annotated[float | None, typer.Option(help="Adam's first decay  [0.5]")] = None,
-    d_lr: Annotated[float | None, typer.Option(help="D's own step size  [that of --lr]")] = None,
-    lr_half_life: Annotated[
-        float | None, typer.Option(help="epochs in which step sizes halve; 0: they stay  [0]")
-    ] = None,
-    d_steps: Annotated[int | None, typer.Option(help="updates of D per update of G  [1]")] = None,
-    real_label: Annotated[
-        float | None, typer.Option(help="D's target for real samples; 0.9 smooths  [1]")
-    ] = None,
-    fake_label: Annotated[
-        float | None, typer.Option(help="D's target for generated samples  [0]")
-    ] = None,
-    d_norm: Annotated[
-        str | None,
-        typer.Option(help="in D: batch, spectral or none; auto: what suits the penalty  [auto]"),
-    ] = None,
-    pack: Annotated[
-        int | None, typer.Option(help="samples that D judges together (PacGAN)  [1]")
-    ] = None,
-    instance_noise: Annotated[
-        float | None, typer.Option(help="standard deviation of noise on all that D sees  [0]")
-    ] = None,
-    noise_steps: Annotated[
-        int | None, typer.Option(help="updates of G until that noise has faded; 0: it stays  [0]")
-    ] = None,
-    clip_grad_norm: Annotated[
-        float | None, typer.Option(help="the longest gradient of a network; 0: no limit  [0]")
-    ] = None,
-    unroll: Annotated[
-        int | None, typer.Option(help="steps of D that G looks ahead (unrolled GAN)  [0]")
-    ] = None,
-    consensus: Annotated[
-        float | None, typer.Option(help="weight of both gradients' squared length  [0]")
-    ] = None,
-    ema: Annotated[
-        float | None, typer.Option(help="decay of G's moving average; 0 for none  [0.999]")
-    ] = None,
-    latent_dim: Annotated[int | None, typer.Option(help="length of z  [100; digits 16]")] = None,
-    seed: Annotated[int | None, typer.Option(help="of weights, data order and noise  [0]")] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(help="cores for matrix products, 0 for all; mlp takes 1  [0; digits 1]"),
-    ] = None,
-    sync_batch_norm: Annotated[
-        bool | None, typer.Option(help="under mpiexec: statistics over all processes' batches")
-    ] = None,
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda or cuda:N  [MINIGAN_DEVICE, or cpu]")
     ] = None,
@@ -140,39 +95,11 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(help="continue this run up to --epochs in total")
     ] = None,
+    **options: Any,
 ) -> int:
     set_default_device(group().local_device(device or default_device()))
-    options: dict[str, Any] = {
-        "ranks": group().size if resume is None else None,
-        "sync_batch_norm": sync_batch_norm,
-        "data": data_,
-        "data_dir": data_dir,
-        "split": split,
-        "image_size": image_size,
-        "model": model,
-        "objective": objective,
-        "penalties": penalties or None,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "lr": lr,
-        "beta1": beta1,
-        "d_lr": d_lr,
-        "lr_half_life": lr_half_life,
-        "d_steps": d_steps,
-        "real_label": real_label,
-        "fake_label": fake_label,
-        "d_norm": d_norm,
-        "pack": pack,
-        "instance_noise": instance_noise,
-        "noise_steps": noise_steps,
-        "clip_grad_norm": clip_grad_norm,
-        "unroll": unroll,
-        "consensus": consensus,
-        "ema": ema,
-        "latent_dim": latent_dim,
-        "seed": seed,
-        "threads": threads,
-    }
+    options["penalties"] = options["penalties"] or None
+    options["ranks"] = group().size if resume is None else None
     first = group().rank == 0  # which makes the folder and writes to it
     if not first:
         run = Run.open(Path(group().share("")))

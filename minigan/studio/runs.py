@@ -12,18 +12,19 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from .. import data as datasets
 from .. import random, zoo
 from ..fast.mpi import group
 from ..gan import Callback, Checkpoints, Diagnosis, History, Minimax, Progress, Samples
 from ..gan.objectives import OBJECTIVES
-from ..gan.penalties import penalty
+from ..gan.penalties import PENALTIES, penalty
 from ..names import find_name
 from ..nn import SyncBatchNorm
 from ..optim import Optimizer
@@ -64,35 +65,52 @@ for _points in ("grid", "swiss-roll", "two-moons"):
 class Config:
     """All that a run depends on; what is left out comes from ``RECIPES`` or the default here."""
 
-    data: str = "digits"
-    data_dir: str | None = None
-    split: str = "train"
-    image_size: int = 32
-    model: str = "mlp"
-    objective: str = "non-saturating"
-    penalties: list[str] = field(default_factory=list)  # like "r1=10"
-    epochs: int = 30
-    batch_size: int = 64
-    lr: float = 2e-4
-    beta1: float = 0.5
-    d_lr: float | None = None
-    lr_half_life: float = 0.0  # in epochs; a function of the epoch alone, so that runs can go on
-    d_steps: int = 1
-    real_label: float = 1.0
-    fake_label: float = 0.0
-    d_norm: str = "auto"  # the model's own, but none where a penalty needs D to do without
-    pack: int = 1
-    instance_noise: float = 0.0
-    noise_steps: int = 0
-    clip_grad_norm: float = 0.0
-    unroll: int = 0
-    consensus: float = 0.0
-    ema: float = 0.999
-    latent_dim: int = 100
-    seed: int = 0
+    # The second part of an annotation is the option's help, a third its name if it is another; what
+    # has neither is no option of the command line.
+    data: Annotated[str, f"{', '.join(datasets.NAMES)}, or a folder of pictures  [digits]"] = (
+        "digits"
+    )
+    data_dir: Annotated[str | None, "where the data set's files are, or will be downloaded to"] = (
+        None
+    )
+    split: Annotated[str, "train or test  [train]"] = "train"
+    image_size: Annotated[int, "side of the pictures made from a folder's  [32]"] = 32
+    model: Annotated[str, f"{', '.join(zoo.MODELS)}  [mlp]"] = "mlp"
+    objective: Annotated[str, f"{', '.join(OBJECTIVES)}  [non-saturating]"] = "non-saturating"
+    penalties: Annotated[
+        list[str],
+        "NAME or NAME=WEIGHT; again for more: "
+        + ", ".join(f"{name}={kind().weight:g}" for name, kind in PENALTIES.items()),
+        "--penalty",
+    ] = field(default_factory=list)
+    epochs: Annotated[int, "passes over the data, in total  [30; digits 300]"] = 30
+    batch_size: Annotated[int, "[64]"] = 64
+    lr: Annotated[float, "Adam's step size  [2e-4; digits 1e-3]"] = 2e-4
+    beta1: Annotated[float, "Adam's first decay  [0.5]"] = 0.5
+    d_lr: Annotated[float | None, "D's own step size  [that of --lr]"] = None
+    # a function of the epoch alone, so that runs can go on
+    lr_half_life: Annotated[float, "epochs in which step sizes halve; 0: they stay  [0]"] = 0.0
+    d_steps: Annotated[int, "updates of D per update of G  [1]"] = 1
+    real_label: Annotated[float, "D's target for real samples; 0.9 smooths  [1]"] = 1.0
+    fake_label: Annotated[float, "D's target for generated samples  [0]"] = 0.0
+    # auto: the model's own, but none where a penalty needs D to do without
+    d_norm: Annotated[
+        str, "in D: batch, spectral or none; auto: what suits the penalty  [auto]"
+    ] = "auto"
+    pack: Annotated[int, "samples that D judges together (PacGAN)  [1]"] = 1
+    instance_noise: Annotated[float, "standard deviation of noise on all that D sees  [0]"] = 0.0
+    noise_steps: Annotated[int, "updates of G until that noise has faded; 0: it stays  [0]"] = 0
+    clip_grad_norm: Annotated[float, "the longest gradient of a network; 0: no limit  [0]"] = 0.0
+    unroll: Annotated[int, "steps of D that G looks ahead (unrolled GAN)  [0]"] = 0
+    consensus: Annotated[float, "weight of both gradients' squared length  [0]"] = 0.0
+    ema: Annotated[float, "decay of G's moving average; 0 for none  [0.999]"] = 0.999
+    latent_dim: Annotated[int, "length of z  [100; digits 16]"] = 100
+    seed: Annotated[int, "of weights, data order and noise  [0]"] = 0
     ranks: int = 1  # processes that train together; batch_size is of each
-    sync_batch_norm: bool = False
-    threads: int = 0  # cores for the products of matrices; 0 leaves the choice to NumPy
+    sync_batch_norm: Annotated[bool, "under mpiexec: statistics over all processes' batches"] = (
+        False
+    )
+    threads: Annotated[int, "cores for matrix products, 0 for all; mlp takes 1  [0; digits 1]"] = 0
     generator: dict[str, Any] = field(default_factory=dict)
     discriminator: dict[str, Any] = field(default_factory=dict)
 
@@ -162,26 +180,14 @@ class Config:
         if self.sync_batch_norm:
             for network in networks:
                 SyncBatchNorm.convert_sync_batchnorm(network)
-        return Minimax(
-            *networks,
-            self.objective,
-            penalties=penalties,
-            latent_dim=self.latent_dim,
-            lr=self.lr,
-            betas=(self.beta1, 0.999),
-            d_lr=self.d_lr,
-            scheduler=self._schedule if self.lr_half_life else None,
-            d_steps=self.d_steps,
-            real_label=self.real_label,
-            fake_label=self.fake_label,
-            ema=self.ema,
-            pack=self.pack,
-            instance_noise=self.instance_noise,
-            noise_steps=self.noise_steps,
-            clip_grad_norm=self.clip_grad_norm,
-            unroll=self.unroll,
-            consensus=self.consensus,
-        )
+        own: dict[str, Any] = {
+            "objective": self.objective,
+            "penalties": penalties,
+            "betas": (self.beta1, 0.999),
+        }
+        own["scheduler"] = self._schedule if self.lr_half_life else None
+        known = inspect.signature(Minimax).parameters.keys() - {"generator", "discriminator"}
+        return Minimax(*networks, **{k: v for k, v in vars(self).items() if k in known} | own)
 
     def _schedule(self, optimizer: Optimizer) -> LambdaLR:
         return LambdaLR(optimizer, lambda epoch: 0.5 ** (epoch / self.lr_half_life))

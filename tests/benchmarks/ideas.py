@@ -26,7 +26,7 @@ from workloads import minigan_
 from workloads.common import WORKLOADS, write_inputs
 
 from minigan import ops
-from minigan.gan import game
+from minigan.gan import steps
 from minigan.ops import conv, elementwise, reduce
 from minigan.optim import optimizer
 
@@ -64,7 +64,7 @@ def composed_lstm(x, weight, h, c):
 
 def unused_gradients() -> Any:
     """D's gradients in G's step, too."""
-    return mock.patch.object(game, "_frozen", lambda network: nullcontext())
+    return mock.patch.object(steps, "frozen", lambda *networks: nullcontext())
 
 
 def forward(function: Any, plain: Callable[..., Any]) -> Callable[[], Any]:

@@ -15,7 +15,8 @@ from minigan.gan import (
     Saturating,
     Wasserstein,
 )
-from minigan.gan.objectives import Objective, objective
+from minigan.gan.checks import as_objective as objective
+from minigan.gan.objectives import Objective
 
 LOGITS = [-2.0, -0.3, 0.0, 0.7, 3.0]
 
