@@ -116,9 +116,10 @@ from .ops import (
 )
 from .random import manual_seed
 from .saving import CheckpointError, load, save
-from .seam import plain, use
+from .seam import plain
 from .studio import plot, profiler
 from .tensor import Parameter, Tensor, tensor
+from .use import use
 
 for _module in (cuda, plot, profiler):  # so that `from minigan.plot import grid` goes on working
     sys.modules[f"{__name__}.{_module.__name__.rpartition('.')[2]}"] = _module

@@ -191,14 +191,15 @@ def _gradients(
     t: Tensor, g: Any, wanted: list[bool], create_graph: bool
 ) -> Iterator[tuple[int, Any]]:
     """(i, gradient of t's input number i) for all that are wanted, from t's gradient g."""
-    record: Op = t.op  # type: ignore[assignment]
+    record: Any = t.op
     if record.composite:
         found = through_body(t, g, wanted) if create_graph else t.pullback(g, wanted)  # type: ignore[misc]
         yield from ((i, gx) for i, gx in enumerate(found) if wanted[i] and gx is not None)
         return
-    y, inputs, rules = t, t.inputs, record.rules
+    y: Any = t
+    inputs, rules = t.inputs, record.rules
     if not create_graph:
-        y, rules = t.array, record.backward  # type: ignore[assignment]
+        y, rules = t.array, record.backward
         inputs = tuple([x.array if isinstance(x, Tensor) else x for x in t.inputs])
     last = len(rules) - 1
     for i, asked in enumerate(wanted):

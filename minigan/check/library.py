@@ -12,7 +12,8 @@ from .. import ops, random
 from ..array import float64, np
 from ..ops.collective import all_reduce
 from ..ops.conv import conv2d_weight, fold
-from ..ops.shape import cast, expand, scatter, sum_to
+from ..ops.index import scatter
+from ..ops.shape import cast, expand, sum_to
 from .gradients import gradients
 from .report import Report
 from .table import Table

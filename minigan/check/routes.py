@@ -66,9 +66,9 @@ class routes:  # noqa: N801 - used like a function
 
     # ------------------------------------------------------------------------------- listening
 
-    def _hear(self, outputs: list[Tensor], receivers: list[Tensor]) -> None:
-        """``receivers`` got their gradients from ``outputs``; keep the ways, not the graph."""
-        came_from = _nearest(outputs)
+    def _hear(self, output: Tensor, receivers: list[Tensor]) -> None:
+        """``receivers`` got their gradients from ``output``; keep the ways, not the graph."""
+        came_from = _nearest([output])
         for leaf in receivers:
             way = [leaf]
             while (t := came_from.get(id(way[-1]))) is not None:

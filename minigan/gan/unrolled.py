@@ -70,7 +70,7 @@ def _install(places: list[Any], parameters: list[Parameter], weights: list[Any])
 
 def _rule(optimizer: Optimizer, p: Parameter) -> Callable[[Tensor, Tensor], Tensor]:
     """``rule(weight, gradient)``: the weight after one more step; it remembers its averages."""
-    if not hasattr(optimizer, "rule"):
+    if type(optimizer).rule is Optimizer.rule:
         raise ValueError(
             f"unroll= goes through the optimiser's rule, but {type(optimizer).__name__} defines "
             "none: give it a static method rule(p, g, state, rates), as Adam's"

@@ -23,14 +23,8 @@ from .embedding import Embedding
 from .linear import Dense, Flatten, Identity, Linear, Unflatten
 from .loss import BCELoss, BCEWithLogitsLoss, L1Loss, MSELoss
 from .module import Buffer, LayerError, Module, Parameter
-from .norm import (
-    BatchNorm1d,
-    BatchNorm2d,
-    GroupNorm,
-    InstanceNorm2d,
-    LayerNorm,
-    SyncBatchNorm,
-)
+from .more_norms import GroupNorm, InstanceNorm2d, LayerNorm, SyncBatchNorm
+from .norm import BatchNorm1d, BatchNorm2d
 from .padding import ReflectionPad2d, ReplicationPad2d, ZeroPad2d
 from .pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from .resize import PixelShuffle, Upsample

@@ -1,14 +1,69 @@
-"""Normalisation layers: zero mean and unit variance, over different axes."""
+"""Batch normalisation: zero mean and unit variance for every channel."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
+from .. import ops
 from ..array import asarray
 from ..ops import ones, zeros
+from ..ops.norm import blend
 from ..tensor import Parameter, Tensor
-from . import functional as F
 from .module import Buffer, Module
+
+
+def channelwise(values: Tensor, x: Tensor) -> Tensor:
+    """(C,) shaped to multiply (N, C, …)."""
+    return values.reshape(-1, *[1] * (x.ndim - 2))
+
+
+def affine(y: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """y · weight + bias per channel, either absent."""
+    if weight is not None:
+        y = y * channelwise(weight, y)
+    return y if bias is None else y + channelwise(bias, y)
+
+
+def batch_norm(
+    x: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Standardise every channel of (N, C, …) over the batch (Ioffe and Szegedy 2015).
+
+    In training the batch's own statistics are used, and the running ones, (C,), are moved towards
+    them by ``momentum`` (the running variance towards the unbiased one). Otherwise the running
+    statistics are constants.
+    """
+    axes = (0, *range(2, x.ndim))
+    if not training:
+        if running_mean is None or running_var is None:
+            raise ValueError("batch_norm in evaluation needs running_mean and running_var")
+        scale = (running_var + eps) ** -0.5
+        y = (x - channelwise(running_mean, x)) * channelwise(scale, x)
+        return affine(y, weight, bias)
+    n = x.numel() // max(x.shape[1], 1)
+    if n <= 1:
+        raise ValueError(
+            f"batch norm needs more than one value per channel to train on, got shape {x.shape}"
+        )
+    mean, variance = stats = ops.batch_stats(x.array, axes)
+    track(running_mean, mean.reshape(-1), momentum)
+    track(running_var, variance.reshape(-1) * (n / (n - 1)), momentum)
+    if weight is not None and bias is not None:
+        return ops.batch_norm(x, weight, bias, eps, stats)
+    return affine(ops.standardize(x, axes, eps, stats), weight, bias)
+
+
+def track(running: Tensor | None, value: Any, momentum: float) -> None:
+    """Move a running statistic towards the batch's, in place."""
+    if running is not None:
+        blend(running.array, value, (1 - momentum, momentum))
 
 
 class _BatchNorm(Module):
@@ -66,7 +121,7 @@ class _BatchNorm(Module):
             self.num_batches_tracked.array += 1
             if momentum is None:
                 momentum = 1 / self.num_batches_tracked.item()
-        return F.batch_norm(
+        return batch_norm(
             x,
             self.running_mean,
             self.running_var,
@@ -86,120 +141,3 @@ class BatchNorm1d(_BatchNorm):
 class BatchNorm2d(_BatchNorm):
     __doc__ = f"For input (N, C, H, W). {_BatchNorm.__doc__}"
     axes = (4,)
-
-
-class SyncBatchNorm(_BatchNorm):
-    __doc__ = f"""For input (N, C), (N, C, L) or (N, C, H, W): over the batches of all ranks.
-
-    Processes that train together (:mod:`minigan.fast.mpi`) then normalise as one process with
-    all their samples would. {_BatchNorm.__doc__}"""
-    axes = (2, 3, 4)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training:
-            return super().forward(x)
-        self._check(x)
-        if self.momentum is None:
-            raise ValueError("SyncBatchNorm needs a momentum: a plain average is not kept here")
-        if self.num_batches_tracked is not None:
-            self.num_batches_tracked.array += 1
-        return F.sync_batch_norm(
-            x,
-            self.running_mean,
-            self.running_var,
-            self.weight,
-            self.bias,
-            self.momentum,
-            self.eps,
-        )
-
-    @classmethod
-    def convert_sync_batchnorm(cls, module: Module) -> Module:
-        """Make every batch norm in ``module`` one that is over all ranks; returns ``module``."""
-        for part in module.modules():
-            if isinstance(part, (BatchNorm1d, BatchNorm2d)):
-                part.__class__ = cls  # type: ignore[assignment]
-        return module
-
-
-class InstanceNorm2d(_BatchNorm):
-    """Standardise every channel of every example of (N, C, H, W) (Ulyanov et al. 2016).
-
-    Parameters, attributes and their names are those of :class:`BatchNorm2d`, but by default nothing
-    is learned and nothing tracked. With ``track_running_stats``, evaluation uses the running
-    statistics; ``num_batches_tracked`` is then part of the state but stays 0, as in PyTorch.
-    """
-
-    axes = (4,)
-
-    def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = False,
-        track_running_stats: bool = False,
-    ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats)
-
-    def forward(self, x: Tensor) -> Tensor:
-        self._check(x)
-        return F.instance_norm(
-            x,
-            self.running_mean,
-            self.running_var,
-            self.weight,
-            self.bias,
-            self.training or not self.track_running_stats,
-            self.momentum or 0.0,
-            self.eps,
-        )
-
-
-class LayerNorm(Module):
-    """Standardise each example over the last axes, of sizes ``normalized_shape`` (Ba et al. 2016).
-
-    Attributes
-    ----------
-    weight, bias : Parameter, (*normalized_shape,), or None
-    """
-
-    def __init__(
-        self,
-        normalized_shape: int | Sequence[int],
-        eps: float = 1e-5,
-        elementwise_affine: bool = True,
-        bias: bool = True,
-    ) -> None:
-        sizes = (normalized_shape,) if isinstance(normalized_shape, int) else normalized_shape
-        self.normalized_shape, self.eps = tuple(sizes), eps
-        self.elementwise_affine = elementwise_affine
-        self.weight = Parameter(ones(self.normalized_shape)) if elementwise_affine else None
-        self.bias = Parameter(zeros(self.normalized_shape)) if elementwise_affine and bias else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
-
-
-class GroupNorm(Module):
-    """Standardise groups of channels of each example of (N, C, …) (Wu and He 2018).
-
-    Attributes
-    ----------
-    weight, bias : Parameter, (num_channels,), or None
-    """
-
-    def __init__(
-        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True
-    ) -> None:
-        if num_channels % num_groups:
-            raise ValueError(f"{num_channels} channels do not split into {num_groups} groups")
-        self.num_groups, self.num_channels = num_groups, num_channels
-        self.eps, self.affine = eps, affine
-        self.weight = Parameter(ones(num_channels)) if affine else None
-        self.bias = Parameter(zeros(num_channels)) if affine else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.ndim < 2 or x.shape[1] != self.num_channels:
-            raise ValueError(f"expected input (N, {self.num_channels}, ...), got {x.shape}")
-        return F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)

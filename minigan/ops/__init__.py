@@ -10,7 +10,8 @@ from typing import Any
 from ..array import asarray, device_of, is_array, np
 from ..autograd import is_grad_enabled
 from ..tensor import Tensor
-from .conv import conv1d, conv2d, conv_transpose2d, windows
+from .compare import eq, ge, gt, isfinite, le, logical_and, logical_not, logical_or, lt, ne
+from .conv import conv2d, conv_transpose2d
 from .create import (
     arange,
     eye,
@@ -31,80 +32,57 @@ from .elementwise import (
     abs,
     add,
     clamp,
-    cos,
     div,
-    eq,
-    erf,
     exp,
-    expm1,
-    ge,
-    gt,
-    isfinite,
-    le,
     leaky_relu,
     log,
     log1p,
-    logical_and,
-    logical_not,
-    logical_or,
-    lt,
     maximum,
     minimum,
     mul,
-    ne,
     neg,
     pow,
     relu,
     sigmoid,
     sign,
-    sin,
     softplus,
     sqrt,
     sub,
     tanh,
     where,
 )
-from .linalg import linear, matmul, outer
-from .loss import bce, bce_with_logits
-from .norm import batch_norm, batch_stats, standardize
-from .reduce import (
-    amax,
-    amin,
-    argmax,
-    argmin,
-    log_softmax,
-    logsumexp,
-    max,
-    mean,
-    min,
-    norm,
-    softmax,
-    std,
-    sum,
-    var,
-)
-from .rnn import gru_step, lstm, lstm_step
-from .shape import (
-    cast,
+from .extremes import amax, amin, argmax, argmin, max, min, norm
+from .index import (
     cat,
     chunk,
-    expand,
-    flatten,
     flip,
     gather,
     getitem,
     pad,
-    permute,
     repeat,
-    reshape,
     split,
-    squeeze,
     stack,
-    transpose,
     unbind,
+)
+from .linalg import linear, matmul, outer
+from .loss import bce, bce_with_logits
+from .norm import batch_norm, batch_stats, standardize
+from .reduce import mean, std, sum, var
+from .rnn import gru_step, lstm, lstm_step
+from .shape import (
+    cast,
+    expand,
+    flatten,
+    permute,
+    reshape,
+    squeeze,
+    transpose,
     unflatten,
     unsqueeze,
 )
+from .softmax import log_softmax, logsumexp, softmax
+from .special import cos, erf, expm1, sin
+from .windows import conv1d, windows
 
 # --------------------------------------------------------------------- dtype and device of a tensor
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..array import Array, asarray, device_of, module_of, np, to_host
+from ..array import Array, module_of
 from ..graph import op
 
 # ------------------------------------------------------------------------------------- arithmetic
@@ -101,12 +101,6 @@ def exp(x: Array) -> Array:
     return module_of(x).exp(x)
 
 
-@op(lambda g, y, x: g * (y + 1), latex=r"\bar x = \bar y\,(y + 1)")
-def expm1(x: Array) -> Array:
-    """exp(x) - 1, exact for small x."""
-    return module_of(x).expm1(x)
-
-
 @op(lambda g, y, x: g / x, latex=r"\bar x = \bar y / x")
 def log(x: Array) -> Array:
     """The natural logarithm."""
@@ -123,31 +117,6 @@ def log1p(x: Array) -> Array:
 def sqrt(x: Array) -> Array:
     """The square root."""
     return module_of(x).sqrt(x)
-
-
-@op(lambda g, y, x: g * cos(x), latex=r"\bar x = \bar y \cos x")
-def sin(x: Array) -> Array:
-    """The sine of x radians."""
-    return module_of(x).sin(x)
-
-
-@op(lambda g, y, x: -g * sin(x), latex=r"\bar x = -\bar y \sin x")
-def cos(x: Array) -> Array:
-    """The cosine of x radians."""
-    return module_of(x).cos(x)
-
-
-@op(
-    lambda g, y, x: g * (1.1283791670955126 * exp(-x * x)),  # 2 / √π
-    latex=r"\bar x = \bar y\, \tfrac{2}{\sqrt\pi} e^{-x^2}",
-)
-def erf(x: Array) -> Array:
-    """The error function, 2/√π ∫₀ˣ exp(-t²) dt."""
-    y = _erf(to_host(x)).astype(x.dtype)  # neither library has it: one number after the other
-    return asarray(y, device=device_of(x))
-
-
-_erf = np.vectorize(math.erf, otypes=["float64"])
 
 
 # ----------------------------------------------------------------------------- S-shaped and kinked
@@ -249,66 +218,3 @@ def minimum(a: Array, b: Array) -> Array:
 def where(condition: Array, a: Array, b: Array) -> Array:
     """a where ``condition`` holds, b elsewhere."""
     return module_of(condition, a, b).where(condition, a, b)
-
-
-# ------------------------------------------------------------- comparisons: no gradient, dtype bool
-
-
-@op(latex="")
-def eq(a: Array, b: Array) -> Array:
-    """a == b."""
-    return a == b
-
-
-@op(latex="")
-def ne(a: Array, b: Array) -> Array:
-    """a != b."""
-    return a != b
-
-
-@op(latex="")
-def lt(a: Array, b: Array) -> Array:
-    """a < b."""
-    return a < b
-
-
-@op(latex="")
-def le(a: Array, b: Array) -> Array:
-    """a <= b."""
-    return a <= b
-
-
-@op(latex="")
-def gt(a: Array, b: Array) -> Array:
-    """a > b."""
-    return a > b
-
-
-@op(latex="")
-def ge(a: Array, b: Array) -> Array:
-    """a >= b."""
-    return a >= b
-
-
-@op(latex="")
-def logical_and(a: Array, b: Array) -> Array:
-    """Whether both hold."""
-    return a & b
-
-
-@op(latex="")
-def logical_or(a: Array, b: Array) -> Array:
-    """Whether either holds."""
-    return a | b
-
-
-@op(latex="")
-def logical_not(x: Array) -> Array:
-    """Whether x does not hold."""
-    return ~x
-
-
-@op(latex="")
-def isfinite(x: Array) -> Array:
-    """Whether x is neither infinite nor NaN."""
-    return module_of(x).isfinite(x)

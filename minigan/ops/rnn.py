@@ -6,8 +6,8 @@ from typing import Any
 
 from ..graph import composite
 from .elementwise import sigmoid, tanh
+from .index import chunk, stack, unbind
 from .linalg import linear
-from .shape import chunk, stack, unbind
 
 
 def lstm_step(a: Any, c: Any) -> tuple[Any, Any]:

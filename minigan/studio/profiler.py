@@ -187,6 +187,7 @@ class _Clock:
 
     def __init__(self, running: Count, itself: Count) -> None:
         self.running, self.itself = running, itself
+        self.since = time.perf_counter()
         self.inside = False  # of a function, whose time includes those that it calls on arrays
 
     def alone(self, function: Any) -> Any:
@@ -200,7 +201,6 @@ class _Clock:
                 self.inside = before
 
         return called
-        self.since = time.perf_counter()
 
     def switch(self, count: Count) -> Count:
         """Let ``count`` run from now on; returns the one that ran until now."""

@@ -93,7 +93,7 @@ def send(array: np.ndarray, place: Array) -> None:
     place.set(array)
 
 
-def special() -> Any:
+def special_functions() -> Any:
     """CuPy's special functions."""
     return importlib.import_module("cupyx.scipy.special")
 

@@ -10,7 +10,7 @@ from typing import Any
 from ... import random
 from ...array import Array, float32, module_of, np, on
 from ...hooks import numbers
-from ...ops import conv, elementwise, linalg, loss, shape
+from ...ops import conv, elementwise, index, linalg, loss, special
 from ...ops.conv import Pair, channels_last, kernels_of, output_size, pictures, rows
 from ...ops.norm import batch_norm, batch_stats, blend
 from ...optim import Adam, AdamW, Optimizer
@@ -19,7 +19,7 @@ from ...seam import twin
 from ...tensor import Tensor
 from . import kernels
 from .capture import recording
-from .device import special
+from .device import special_functions
 from .kernels import accepts
 
 
@@ -43,7 +43,7 @@ def affine_(x: Array, w: Array, b: Array | None = None) -> Array:
     return kernels.activation(y, kernels.NONE, bias=b) if accepts(y, b) else y + b
 
 
-@twin(shape.cat, "cuda")
+@twin(index.cat, "cuda")
 def cat_(*inputs: Array, dim: int) -> Any:
     """In a captured step eight at a time: of more, CuPy would upload a table."""
     if not recording() or len(inputs) <= 8:
@@ -59,10 +59,10 @@ def cat_(*inputs: Array, dim: int) -> Any:
 # ------------------------------------------------------------------------------------ elementwise
 
 
-@twin(elementwise.erf, "cuda")
+@twin(special.erf, "cuda")
 def erf_(x: Array) -> Array:
     """CuPy's."""
-    return special().erf(x)
+    return special_functions().erf(x)
 
 
 @twin(elementwise.sigmoid, "cuda")

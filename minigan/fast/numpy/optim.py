@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import accumulate, pairwise
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -117,7 +118,13 @@ def _in_place(formula: Any, rates: Any, arrays: Sequence[Array]) -> None:
 
 
 def _adam(
-    rates: Any, p: Array, g: Array, averages: Sequence[Array], a: Array, b: Array, decoupled: bool
+    decoupled: bool,
+    rates: Any,
+    p: Array,
+    g: Array,
+    averages: Sequence[Array],
+    a: Array,
+    b: Array,
 ) -> None:
     (beta1, beta2), decay, (m, v, *v_max) = rates.betas, rates.weight_decay, averages
     if decoupled and decay:
@@ -203,8 +210,8 @@ def _direction(p: Array, g: Array, maximize: bool, decay: float, a: Array, b: Ar
 
 
 _IN_PLACE: dict[Any, Callable[..., None]] = {
-    Adam.rule: lambda *args: _adam(*args, decoupled=False),
-    AdamW.rule: lambda *args: _adam(*args, decoupled=True),
+    Adam.rule: partial(_adam, False),
+    AdamW.rule: partial(_adam, True),
     RMSprop.rule: _rmsprop,
     SGD.rule: _sgd,
 }
