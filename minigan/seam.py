@@ -67,7 +67,7 @@ class Definition:
 
         @functools.wraps(definition)
         def ask(*operands: Any, **settings: Any) -> Any:
-            device = "cpu" if module_of(*operands) is np else "cuda"
+            device = "cpu" if module_of(None, *operands) is np else "cuda"
             for twin in found.get(device, ()):
                 result = twin(*operands, **settings)
                 if result is not NotImplemented:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 import platform
@@ -29,6 +30,7 @@ from ..fast.cuda.device import describe_cuda
 from ..fast.mpi import group, started
 from ..gan import Diverged
 from ..saving import write_atomically
+from ..seam import DEFINITIONS
 from ..tensor import Tensor
 from . import plot
 from . import search as search_
@@ -238,8 +240,14 @@ def evaluate(
 @app.command()
 def info(
     run: Annotated[Path | None, typer.Argument(help="a run's folder")] = None,
+    twins: Annotated[
+        bool, typer.Option("--twins", help="list the functions that have a faster twin, and where")
+    ] = False,
 ) -> None:
     """Show what minigan finds on this machine, or what a run holds."""
+    if twins:
+        _print_twins()
+        return
     if run is None:
         _print_machine()
         return
@@ -260,6 +268,18 @@ def info(
         print("checkpoint     none yet")
     if source.diagnosis.is_file():
         print("\n" + source.diagnosis.read_text().rstrip())
+
+
+def _print_twins() -> None:
+    importlib.import_module("minigan.fast.cuda.twins")  # which are known once a GPU is used
+    print(f"{'function':20} {'device':7} {'of':8} twin")
+    for record in DEFINITIONS:
+        for (device, rule), found in record.twins.items():
+            for twin in found:
+                what = "value" if rule is None else f"rule {rule}"
+                what = "both" if getattr(record, "composite", False) else what
+                place = f"{twin.__module__.removeprefix('minigan.')}.{twin.__name__}"
+                print(f"{record.name:20} {device:7} {what:8} {place}")
 
 
 def _print_machine() -> None:
