@@ -51,7 +51,6 @@ from .elementwise import (
     tanh,
     where,
 )
-from .extremes import amax, amin, argmax, argmin, max, min, norm
 from .index import (
     cat,
     chunk,
@@ -67,6 +66,7 @@ from .index import (
 from .linalg import linear, matmul, outer
 from .loss import bce, bce_with_logits
 from .norm import batch_norm, batch_stats, standardize
+from .order import amax, amin, argmax, argmin, max, min, norm
 from .reduce import mean, std, sum, var
 from .rnn import gru_step, lstm, lstm_step
 from .shape import (
