@@ -26,23 +26,40 @@ from .array import (
     int64,
     set_default_device,
 )
+from .array import bool_ as bool
+from .array import float32 as float
+from .array import float64 as double
+from .array import int64 as long
 from .autograd import enable_grad, grad, is_grad_enabled, no_grad
 from .check import gradcheck, gradgradcheck
 from .fast import cuda
 from .nn.summary import summary
 from .ops import (
+    Variable,
     abs,
     add,
+    all,
     amax,
     amin,
+    any,
     arange,
     argmax,
     argmin,
+    argsort,
+    bmm,
     cat,
     chunk,
     clamp,
     cos,
+    cumsum,
+    det,
+    diagonal,
     div,
+    dot,
+    einsum,
+    empty,
+    empty_like,
+    eq,
     erf,
     exp,
     expm1,
@@ -50,8 +67,14 @@ from .ops import (
     flatten,
     flip,
     full,
+    full_like,
     gather,
+    ge,
+    gt,
+    index_select,
+    inverse,
     isfinite,
+    le,
     linspace,
     log,
     log1p,
@@ -60,13 +83,19 @@ from .ops import (
     logical_not,
     logical_or,
     logsumexp,
+    lt,
+    masked_fill,
     matmul,
     max,
     maximum,
     mean,
     min,
     minimum,
+    mm,
     mul,
+    mv,
+    ne,
+    neg,
     norm,
     ones,
     ones_like,
@@ -82,10 +111,13 @@ from .ops import (
     relu,
     repeat,
     reshape,
+    scatter,
     sigmoid,
     sign,
     sin,
+    slogdet,
     softmax,
+    sort,
     split,
     sqrt,
     squeeze,
@@ -94,7 +126,11 @@ from .ops import (
     sub,
     sum,
     tanh,
+    topk,
+    trace,
     transpose,
+    tril,
+    triu,
     unbind,
     unflatten,
     unsqueeze,
@@ -103,6 +139,8 @@ from .ops import (
     zeros,
     zeros_like,
 )
+from .ops.algebra import linalg
+from .ops.create import cuda_types, device, int32, is_tensor, numel, types, uint8
 from .random import manual_seed
 from .saving import CheckpointError, load, save
 from .studio import plot, profiler
@@ -110,5 +148,8 @@ from .tensor import Parameter, Tensor, tensor
 
 for _module in (cuda, plot, profiler):  # so that `from minigan.plot import grid` goes on working
     sys.modules[f"{__name__}.{_module.__name__.rpartition('.')[2]}"] = _module
+
+globals().update(types)  # mg.FloatTensor, mg.LongTensor …
+vars(cuda).update(cuda_types)  # mg.cuda.FloatTensor …
 
 __version__ = "0.1.0"

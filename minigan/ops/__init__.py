@@ -8,13 +8,38 @@ from __future__ import annotations
 from typing import Any
 
 from ..array import asarray, device_of, is_array, np
-from ..autograd import cast, is_grad_enabled
+from ..autograd import cast
 from ..tensor import Tensor
+from .algebra import (
+    all,
+    any,
+    argsort,
+    bmm,
+    cumsum,
+    det,
+    diagonal,
+    dot,
+    einsum,
+    index_select,
+    inverse,
+    mm,
+    mv,
+    slogdet,
+    sort,
+    topk,
+    trace,
+    tril,
+    triu,
+)
 from .conv import conv1d, conv2d, conv_transpose2d, windows
 from .create import (
+    Variable,
     arange,
+    empty,
+    empty_like,
     eye,
     full,
+    full_like,
     linspace,
     ones,
     ones_like,
@@ -24,6 +49,7 @@ from .create import (
     randn,
     randn_like,
     randperm,
+    type_of,
     zeros,
     zeros_like,
 )
@@ -63,6 +89,23 @@ from .elementwise import (
     sub,
     tanh,
     where,
+)
+from .inplace import (
+    add_,
+    augmented,
+    bernoulli_,
+    copy_,
+    fill_,
+    in_place,
+    masked_fill,
+    normal_,
+    random_,
+    scatter,
+    scatter_add,
+    setitem,
+    sub_,
+    uniform_,
+    zero_,
 )
 from .linalg import linear, matmul, outer
 from .loss import bce, bce_with_logits
@@ -139,15 +182,24 @@ def _to_dtype(name: str) -> Any:
 
 # fmt: off
 _METHODS = (
-    abs, add, amax, amin, argmax, argmin, chunk, clamp, cos, div, eq, erf, exp, expand, expm1,
-    flatten, flip, gather, ge, gt, isfinite, le, log, log1p, log_softmax, logical_and, logical_not,
-    logical_or, logsumexp, lt, matmul, max, maximum, mean, min, minimum, mul, ne, neg, norm,
-    permute, pow, relu, repeat, reshape, sigmoid, sign, sin, softmax, softplus, split, sqrt,
-    squeeze, std, sub, sum, tanh, transpose, unbind, unflatten, unsqueeze, var,
+    abs, add, add_, all, amax, amin, any, argmax, argmin, argsort, bernoulli_, bmm, chunk, clamp,
+    copy_, cos, cumsum, det, diagonal, div, dot, eq, erf, exp, expand, expm1, fill_, flatten, flip,
+    gather, ge, gt, index_select, inverse, isfinite, le, log, log1p, log_softmax, logical_and,
+    logical_not, logical_or, logsumexp, lt, masked_fill, matmul, max, maximum, mean, min, minimum,
+    mm, mul, mv, ne, neg, norm, normal_, outer, permute, pow, random_, relu, reshape, scatter,
+    scatter_add, sigmoid, sign, sin, slogdet, softmax, softplus, sort, split, sqrt, squeeze, std,
+    sub, sub_, sum, tanh, topk, trace, transpose, tril, triu, unbind, unflatten, uniform_,
+    unsqueeze, var, zero_,
+)
+_IN_PLACE = (
+    abs, clamp, cos, div, erf, exp, expm1, log, log1p, masked_fill, mul, neg, pow, relu, scatter,
+    scatter_add, sigmoid, sign, sin, sqrt, tanh, tril, triu,
 )
 # fmt: on
 for _function in _METHODS:
     setattr(Tensor, _function.__name__, _function)
+for _function in _IN_PLACE:
+    setattr(Tensor, f"{_function.__name__}_", in_place(_function))
 
 
 def _reflected(function: Any) -> Any:
@@ -165,34 +217,11 @@ def _comparable(function: Any) -> Any:
     return compare
 
 
-def _in_place(function: Any) -> Any:
-    """``p -= lr * p.grad`` under ``no_grad`` changes leaf p itself; ``total += loss`` records."""
-
-    def update(self: Tensor, other: Any) -> Tensor:
-        if not self.is_leaf:
-            return function(self, other)
-        if self.requires_grad and is_grad_enabled():
-            raise RuntimeError(
-                "a leaf that requires grad is changed in place only inside `with no_grad():`, "
-                "because that change could not be differentiated"
-            )
-        result = function(self, other)
-        if result.requires_grad:
-            return result
-        if result.dtype.kind == "f" and self.dtype.kind != "f":
-            raise TypeError(f"{self.dtype} can not hold fractions: make it a float tensor first")
-        self.array[...] = result.array
-        self.mark_changed()
-        return self
-
-    return update
-
-
 _OPERATORS: dict[str, Any] = {
-    "__iadd__": _in_place(add),
-    "__isub__": _in_place(sub),
-    "__imul__": _in_place(mul),
-    "__itruediv__": _in_place(div),
+    "__iadd__": augmented(add),
+    "__isub__": augmented(sub),
+    "__imul__": augmented(mul),
+    "__itruediv__": augmented(div),
     "__add__": add,
     "__radd__": _reflected(add),
     "__sub__": sub,
@@ -217,16 +246,26 @@ _OPERATORS: dict[str, Any] = {
     "__and__": logical_and,
     "__or__": logical_or,
     "__invert__": logical_not,
+    "__setitem__": setitem,
     "view": reshape,
+    "view_as": lambda self, other: reshape(self, other.shape),
+    "expand_as": lambda self, other: expand(self, other.shape),
+    "repeat": lambda self, *sizes: mul(repeat(self, *sizes), True),  # a copy, as "clone"
     "to": to,
     "cpu": lambda self: to(self, device="cpu"),
     "cuda": lambda self: to(self, device="cuda"),
     "float": _to_dtype("float32"),
     "double": _to_dtype("float64"),
     "long": _to_dtype("int64"),
+    "int": _to_dtype("int32"),
+    "byte": _to_dtype("uint8"),
     "bool": _to_dtype("bool"),
+    "type": type_of,
+    "type_as": lambda self, other: to(self, other),
+    "is_cuda": property(lambda self: self.device != "cpu"),
     "clone": lambda self: mul(self, True),  # True keeps every dtype, bool too
     "contiguous": lambda self: self,  # every layout is computed with
+    "t": lambda self: self if self.ndim < 2 else permute(self, 1, 0),
     "T": property(lambda self: permute(self, *reversed(range(self.ndim)))),
     "mT": property(lambda self: transpose(self, -1, -2)),
 }
