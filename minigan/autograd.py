@@ -298,10 +298,14 @@ def ancestors(outputs: Iterable[Tensor]) -> list[Tensor]:
     todo = [t for t in outputs if t.requires_grad]
     seen = {id(t): t for t in todo}
     while todo:
-        for x in todo.pop().inputs:
-            if isinstance(x, Tensor) and x.requires_grad and id(x) not in seen:
-                seen[id(x)] = x
-                todo.append(x)
+        t = todo.pop()
+        for x in t.inputs:
+            if isinstance(x, Tensor) and x.requires_grad:
+                if x.order > t.order:  # it became another function's result since
+                    raise _changed(x)
+                if id(x) not in seen:
+                    seen[id(x)] = x
+                    todo.append(x)
     return sorted(seen.values(), key=operator.attrgetter("order"))
 
 
