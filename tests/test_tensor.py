@@ -161,14 +161,6 @@ def test_errors_say_what_was_wrong(f, error, message):
         f()
 
 
-def test_writing_is_refused_with_advice():
-    x = mg.zeros(3)
-    with pytest.raises(TypeError, match=r"where\(\) or cat\(\), or write to tensor.array"):
-        x[0] = 1.0
-    with pytest.raises(AttributeError):
-        x.gard = None  # a typo is no new attribute
-
-
 @pytest.mark.host
 def test_repr():
     x = leaf(1.0, 2.0)

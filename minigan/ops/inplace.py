@@ -46,7 +46,7 @@ def _put_value_rule(g, y, x, value, index):
 )
 def put_(x: Array, value: Array, *, index: Any) -> Array:
     """A copy of ``x`` with ``value`` at ``index``."""
-    y = x.copy()
+    y = module_of(x).array(x)
     y[index] = value
     return y
 
