@@ -161,6 +161,11 @@ def test_errors_say_what_was_wrong(f, error, message):
         f()
 
 
+def test_a_typo_is_no_new_attribute():
+    with pytest.raises(AttributeError):
+        mg.zeros(3).gard = None
+
+
 @pytest.mark.host
 def test_repr():
     x = leaf(1.0, 2.0)
