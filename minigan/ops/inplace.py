@@ -4,7 +4,8 @@ What changes depends on whether gradients are recorded:
 
 - Nothing recorded (data, ``no_grad``): the memory is written, and all who share it see the change.
 - ``x`` or the value is recorded: x becomes the result of the same function out of place, so that
-  gradients flow through it. Its old memory stays as it was, for those who share it.
+  gradients flow through it. If x is a view by indexing, reshape or permute, so does the tensor that
+  it views. Its old memory stays as it was, for data and other views that were taken before.
 - A leaf that requires grad: refused, as in PyTorch. Refused changes leave x as it was.
 
 A graph that read x before the change refuses to be walked: there is no wrong gradient.
@@ -23,7 +24,7 @@ from ..autograd import cast, is_grad_enabled, op
 from ..tensor import Tensor, next_order
 from .algebra import places
 from .elementwise import add, mul, sub, where
-from .shape import _beside, index_, reshape_
+from .shape import _beside, index_, permute_, reshape_
 from .shape import scatter_ as scattered
 
 # ------------------------------------------------------------------------------- out of place first
@@ -103,13 +104,27 @@ def _before(x: Tensor) -> Tensor:
     before = Tensor(x.array)
     for name in ("op", "inputs", "settings", "requires_grad", "order", "memory"):
         setattr(before, name, getattr(x, name))
+    if _is_view(x):
+        before.inputs = (_before(x.inputs[0]),)
     return before
+
+
+_VIEWS = {vars(f)["op"]: f for f in (index_, reshape_, permute_)}
+
+
+def _is_view(x: Tensor) -> bool:
+    """Whether x was recorded as a view of a tensor: what changes x changes that."""
+    return x.op in _VIEWS and _shares(x, x.inputs[0])
+
+
+def _shares(x: Tensor, other: Any) -> bool:
+    return isinstance(other, Tensor) and module_of(x.array).may_share_memory(x.array, other.array)
 
 
 _RANK = {"b": 0, "u": 1, "i": 1, "f": 2}  # a change in place may not climb
 
 
-def _become(x: Tensor, result: Tensor) -> Tensor:
+def _become(x: Tensor, before: Tensor, result: Tensor) -> Tensor:
     """x with the result's values, and its history if it has one."""
     if result.shape != x.shape:
         raise ValueError(
@@ -124,8 +139,14 @@ def _become(x: Tensor, result: Tensor) -> Tensor:
         x.array[...] = result.array
         x.mark_changed()
         return x
-    shares = [t.array for t in x.inputs if isinstance(t, Tensor)] or [x.array.base]
-    if any(a is not None and module_of(a).may_share_memory(a, x.array) for a in shares):
+    if _is_view(x):
+        base, old, view = x.inputs[0], before.inputs[0], _VIEWS[x.op]
+        if view is index_:
+            whole = put_(old, result, index=x.settings["index"])
+        else:  # the rules of reshape and permute are their inverses
+            whole = vars(view)["op"].rules[0](result, before, old, **x.settings)
+        result = view(_become(base, old, whole), **x.settings)
+    elif x.array.base is not None if x.is_leaf else any(_shares(x, t) for t in x.inputs):
         raise RuntimeError(
             "this tensor is a view of other memory, which a recorded change would not reach: "
             "assign there (x[index] = value), or change x.clone()"
@@ -145,7 +166,7 @@ def in_place(function: Callable[..., Any]) -> Callable[..., Tensor]:
     def change(self: Tensor, *args: Any, **settings: Any) -> Tensor:
         before = _before(self)
         args = tuple(before if a is self else a for a in args)
-        return _become(self, function(before, *args, **settings))
+        return _become(self, before, function(before, *args, **settings))
 
     if not function.__name__.endswith("_"):
         change.__name__ = f"{function.__name__}_"
@@ -181,7 +202,7 @@ def setitem(x: Tensor, index: Any, value: Any) -> Tensor:
             value = cast(before if value is x else value, dtype=x.dtype)
             ones = [i for i, n in enumerate(value.shape) if n != 1]
             value = reshape_(value, shape=value.shape[ones[0] if ones else value.ndim :])
-        return _become(x, put_(before, value, index=index))
+        return _become(x, before, put_(before, value, index=index))
     if isinstance(value, Tensor):
         value = asarray(value.array, device=device_of(x.array))
     x.array[index] = value

@@ -332,19 +332,75 @@ def test_those_who_share_the_old_memory_keep_it():
     mg.grad(x.sum(), w)
 
 
-@pytest.mark.parametrize(
-    "view", [lambda x: x[0], lambda x: x.reshape(4), lambda x: x.transpose(0, 1)]
-)
-def test_a_recorded_change_of_a_view_is_refused(view):
+VIEWS = [
+    lambda x: x[0],
+    lambda x: x[:, 1],
+    lambda x: x.reshape(4),
+    lambda x: x.T,
+    lambda x: x.reshape(4)[1:].reshape(3, 1)[::2],
+    lambda x: x.T[1][None],
+]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_recorded_change_of_a_view_changes_what_it_views(view):
+    v, w = np.array([[0.3, 0.7], [1.1, 0.4]]), np.array(1.7)
+
+    def changed(v, w):
+        x = v.sin()
+        part = view(x)
+        part.mul_(w).add_(part)
+        assert part.tolist() == view(x).tolist()
+        return mg.cat([x.flatten(), (part * part).flatten()])
+
+    check_gradients(changed, v, w)
+    expected = np.sin(v)
+    view(expected)[...] *= 3.4
+    np.testing.assert_allclose(
+        changed(mg.Tensor(v, requires_grad=True), mg.Tensor(w)).tolist(),
+        [*expected.flatten(), *(view(expected) ** 2).flatten()],
+        rtol=1e-12,
+    )
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_change_of_a_view_of_a_leaf_that_requires_grad_is_refused(view):
     w = mg.tensor([[2.0, 3.0], [4.0, 5.0]], requires_grad=True)
-    x, constant = w * 1, mg.zeros(2, 2)
+    with pytest.raises(RuntimeError, match="only inside `with no_grad"):
+        view(w).zero_()
+    view(w.data).zero_()
+    assert w.sum().item() < 14 and view(w).sum().item() == 0
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_recorded_value_does_not_go_into_a_part_of_a_constant(view):
+    """What it is a part of can not be known; an assignment to the whole can be recorded."""
+    w, constant = mg.tensor(2.0, requires_grad=True), mg.zeros(2, 2)
     with pytest.raises(RuntimeError, match="a view of other memory"):
-        view(x).zero_()
-    with pytest.raises(RuntimeError, match="a view of other memory"):
-        view(constant).fill_(w[0, 0])
-    assert x.tolist() == w.tolist() and constant.tolist() == [[0, 0], [0, 0]]
+        view(constant).fill_(w)
+    assert constant.tolist() == [[0, 0], [0, 0]]
     view(constant).fill_(1)
     assert constant.sum().item() == view(constant).numel()
+
+
+@pytest.mark.host
+def test_other_views_are_refused():
+    w = mg.tensor(2.0, requires_grad=True)
+    with pytest.raises(RuntimeError, match="a view of other memory"):
+        mg.einsum("ij->ji", w * mg.ones(2, 2)).mul_(2)
+
+
+def test_a_view_taken_before_the_change_gives_no_gradient():
+    w = mg.tensor([[2.0, 3.0], [4.0, 5.0]], requires_grad=True)
+    x = w * 3
+    row, other = x[0], x[1]
+    other.mul_(2)
+    assert x.tolist() == [[6, 9], [24, 30]]
+    for stale in (lambda: row.sum(), lambda: row.mul_(2).sum()):
+        with pytest.raises(RuntimeError, match="changed in place"):
+            stale().backward()
+    x.sum().backward()
+    assert w.grad.tolist() == [[3, 3], [6, 6]]
 
 
 def test_a_recorded_tensor_is_not_changed_under_no_grad():
