@@ -112,6 +112,7 @@ from .ops import (
     repeat,
     reshape,
     scatter,
+    scatter_add,
     sigmoid,
     sign,
     sin,

@@ -14,16 +14,12 @@ from .algebra import (
     all,
     any,
     argsort,
-    bmm,
     cumsum,
     det,
     diagonal,
-    dot,
     einsum,
     index_select,
     inverse,
-    mm,
-    mv,
     slogdet,
     sort,
     topk,
@@ -178,15 +174,17 @@ def _to_dtype(name: str) -> Any:
     return convert
 
 
+dot = mv = mm = bmm = matmul  # PyTorch's names for operands of 1, 2 and 1, 2, and 3 axes
+
 # ---------------------------------------------------------------------- the tensor's methods
 
 # fmt: off
 _METHODS = (
-    abs, add, add_, all, amax, amin, any, argmax, argmin, argsort, bernoulli_, bmm, chunk, clamp,
-    copy_, cos, cumsum, det, diagonal, div, dot, eq, erf, exp, expand, expm1, fill_, flatten, flip,
+    abs, add, add_, all, amax, amin, any, argmax, argmin, argsort, bernoulli_, chunk, clamp,
+    copy_, cos, cumsum, det, diagonal, div, eq, erf, exp, expand, expm1, fill_, flatten, flip,
     gather, ge, gt, index_select, inverse, isfinite, le, log, log1p, log_softmax, logical_and,
     logical_not, logical_or, logsumexp, lt, masked_fill, matmul, max, maximum, mean, min, minimum,
-    mm, mul, mv, ne, neg, norm, normal_, outer, permute, pow, random_, relu, reshape, scatter,
+    mul, ne, neg, norm, normal_, outer, permute, pow, random_, relu, reshape, scatter,
     scatter_add, sigmoid, sign, sin, slogdet, softmax, softplus, sort, split, sqrt, squeeze, std,
     sub, sub_, sum, tanh, topk, trace, transpose, tril, triu, unbind, unflatten, uniform_,
     unsqueeze, var, zero_,
@@ -247,6 +245,7 @@ _OPERATORS: dict[str, Any] = {
     "__or__": logical_or,
     "__invert__": logical_not,
     "__setitem__": setitem,
+    **dict.fromkeys(("bmm", "dot", "mm", "mv"), matmul),
     "view": reshape,
     "view_as": lambda self, other: reshape(self, other.shape),
     "expand_as": lambda self, other: expand(self, other.shape),

@@ -96,40 +96,6 @@ def _indices(equation: str, ndims: Sequence[int]) -> tuple[list[str], str]:
     return terms, out.replace("...", dots)
 
 
-# ----------------------------------------------------------------------------- products of matrices
-
-
-def _product(name: str, a: Array, b: Array, axes: tuple[int, int]) -> Array:
-    if (a.ndim, b.ndim) != axes:
-        raise ValueError(
-            f"{name} needs operands of {axes[0]} and {axes[1]} axes, got {a.shape} and {b.shape}; "
-            "matmul broadcasts"
-        )
-    return matmul(a, b)
-
-
-def dot(a: Array, b: Array) -> Array:
-    """The inner product of vectors: (n,), (n,) → ()."""
-    return _product("dot", a, b, (1, 1))
-
-
-def mv(a: Array, b: Array) -> Array:
-    """A matrix times a vector: (n, m), (m,) → (n,)."""
-    return _product("mv", a, b, (2, 1))
-
-
-def mm(a: Array, b: Array) -> Array:
-    """The product of two matrices: (n, m), (m, k) → (n, k)."""
-    return _product("mm", a, b, (2, 2))
-
-
-def bmm(a: Array, b: Array) -> Array:
-    """The products of two batches of matrices: (N, n, m), (N, m, k) → (N, n, k)."""
-    if len(a) != len(b):
-        raise ValueError(f"bmm needs batches of one size, got {a.shape} and {b.shape}")
-    return _product("bmm", a, b, (3, 3))
-
-
 # ----------------------------------------------------------------------------- inverse, determinant
 
 

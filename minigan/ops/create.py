@@ -174,7 +174,7 @@ class TensorType:
                 f"{self.name} takes sizes as {self.name}(2, 3), or values as an array or a list; "
                 f"got {', '.join(map(repr, data))}"
             ) from None
-        return empty(*sizes, dtype=self.dtype, device=self.device)
+        return empty(*(sizes or [0]), dtype=self.dtype, device=self.device)
 
 
 int32, uint8 = np.dtype("int32"), np.dtype("uint8")  # the others are in array.py
