@@ -10,32 +10,14 @@ from typing import Any
 from ..array import asarray, device_of, is_array, np
 from ..autograd import cast
 from ..tensor import Tensor
-from .algebra import (
-    all,
-    any,
-    argsort,
-    cumsum,
-    det,
-    diagonal,
-    einsum,
-    index_select,
-    inverse,
-    slogdet,
-    sort,
-    topk,
-    trace,
-    tril,
-    triu,
-)
+from . import algebra, inplace
 from .conv import conv1d, conv2d, conv_transpose2d, windows
 from .create import (
     Variable,
     arange,
     empty,
-    empty_like,
     eye,
     full,
-    full_like,
     linspace,
     ones,
     ones_like,
@@ -86,23 +68,7 @@ from .elementwise import (
     tanh,
     where,
 )
-from .inplace import (
-    add_,
-    augmented,
-    bernoulli_,
-    copy_,
-    fill_,
-    in_place,
-    masked_fill,
-    normal_,
-    random_,
-    scatter,
-    scatter_add,
-    setitem,
-    sub_,
-    uniform_,
-    zero_,
-)
+from .inplace import augmented, in_place, masked_fill, scatter, setitem
 from .linalg import linear, matmul, outer
 from .loss import bce, bce_with_logits
 from .norm import batch_norm, batch_stats, standardize
@@ -180,18 +146,16 @@ dot = mv = mm = bmm = matmul  # PyTorch's names for operands of 1, 2 and 1, 2, a
 
 # fmt: off
 _METHODS = (
-    abs, add, add_, all, amax, amin, any, argmax, argmin, argsort, bernoulli_, chunk, clamp,
-    copy_, cos, cumsum, det, diagonal, div, eq, erf, exp, expand, expm1, fill_, flatten, flip,
-    gather, ge, gt, index_select, inverse, isfinite, le, log, log1p, log_softmax, logical_and,
-    logical_not, logical_or, logsumexp, lt, masked_fill, matmul, max, maximum, mean, min, minimum,
-    mul, ne, neg, norm, normal_, outer, permute, pow, random_, relu, reshape, scatter,
-    scatter_add, sigmoid, sign, sin, slogdet, softmax, softplus, sort, split, sqrt, squeeze, std,
-    sub, sub_, sum, tanh, topk, trace, transpose, tril, triu, unbind, unflatten, uniform_,
-    unsqueeze, var, zero_,
+    abs, add, amax, amin, argmax, argmin, chunk, clamp, cos, div, eq, erf, exp, expand, expm1,
+    flatten, flip, gather, ge, gt, isfinite, le, log, log1p, log_softmax, logical_and, logical_not,
+    logical_or, logsumexp, lt, masked_fill, matmul, max, maximum, mean, min, minimum, mul, ne, neg,
+    norm, outer, permute, pow, relu, reshape, scatter, sigmoid, sign, sin, softmax, softplus,
+    split, sqrt, squeeze, std, sub, sum, tanh, transpose, unbind, unflatten, unsqueeze, var,
+    *algebra.METHODS, *inplace.METHODS,
 )
-_IN_PLACE = (
-    abs, clamp, cos, div, erf, exp, expm1, log, log1p, masked_fill, mul, neg, pow, relu, scatter,
-    scatter_add, sigmoid, sign, sin, sqrt, tanh, tril, triu,
+_IN_PLACE = (  # x.exp_() and the like
+    abs, algebra.tril, algebra.triu, clamp, cos, div, erf, exp, expm1, log, log1p, masked_fill,
+    mul, neg, pow, relu, scatter, sigmoid, sign, sin, sqrt, tanh,
 )
 # fmt: on
 for _function in _METHODS:

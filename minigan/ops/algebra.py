@@ -297,3 +297,11 @@ def any(x: Array, dim: Dim = None, keepdim: bool = False) -> Array:
 def all(x: Array, dim: Dim = None, keepdim: bool = False) -> Array:
     """Whether every element over ``dim`` is true (not 0); bool."""
     return all_(x, dim=dim, keepdim=keepdim)
+
+
+# fmt: off
+METHODS = (
+    all, any, argsort, cumsum, det, diagonal, index_select, inverse, slogdet, sort, topk, trace,
+    tril, triu,
+)
+# fmt: on

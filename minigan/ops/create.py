@@ -51,16 +51,6 @@ def empty(*size: Any, dtype: Any = "float32", device: str | None = None) -> Tens
         return Tensor(xp.empty(_sizes(size), dtype))
 
 
-def empty_like(x: Tensor) -> Tensor:
-    """Memory with the shape, dtype and device of ``x``, to be filled."""
-    return empty(x.shape, dtype=x.dtype, device=x.device)
-
-
-def full_like(x: Tensor, fill_value: float) -> Tensor:
-    """One value with the shape, dtype and device of ``x``."""
-    return full(x.shape, fill_value, x.dtype, x.device)
-
-
 def zeros_like(x: Tensor) -> Tensor:
     """Zeros with the shape, dtype and device of ``x``."""
     x = x.array if isinstance(x, Tensor) else x

@@ -25,7 +25,6 @@ from ..tensor import Tensor, next_order
 from .algebra import places
 from .elementwise import add, mul, sub, where
 from .shape import _beside, index_, permute_, reshape_
-from .shape import scatter_ as scattered
 
 # ------------------------------------------------------------------------------- out of place first
 
@@ -67,18 +66,9 @@ def scatter(x: Array, dim: int, index: Any, src: Any) -> Array:
     ``src`` is a number or has at least the shape of ``index``.
     """
     index = _beside(x, index)
-    return put_(x, _front(src, index.shape), index=places(x, dim, index))
-
-
-def scatter_add(x: Array, dim: int, index: Any, src: Any) -> Array:
-    """Like :func:`scatter`, but adding: every ``src[i][j]`` counts, even to one element."""
-    index = _beside(x, index)
-    return x + scattered(_front(src, index.shape), shape=x.shape, index=places(x, dim, index))
-
-
-def _front(src: Any, shape: tuple[int, ...]) -> Any:
-    numbers = (int, float)
-    return src if isinstance(src, numbers) else index_(src, index=tuple(slice(n) for n in shape))
+    if not isinstance(src, (int, float)):
+        src = index_(src, index=tuple(slice(n) for n in index.shape))
+    return put_(x, src, index=places(x, dim, index))
 
 
 # ------------------------------------------------------------------------------------ then in place
@@ -238,11 +228,6 @@ def uniform_(self: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     )
 
 
-def bernoulli_(self: Tensor, p: float = 0.5) -> Tensor:
-    """Independent draws: 1 with probability ``p``, else 0."""
-    return setitem(self, ..., Tensor(random.uniform(self.shape, device=self.device) < p))
-
-
 def random_(self: Tensor, low: int = 0, high: int | None = None) -> Tensor:
     """Independent draws from the integers low to high - 1; ``random_(n)``: from 0 to n - 1."""
     if high is None:
@@ -260,3 +245,6 @@ def add_(x: Any, other: Any, alpha: float = 1) -> Any:
 def sub_(x: Any, other: Any, alpha: float = 1) -> Any:
     """x becomes x - alpha · other; returns x."""
     return sub(x, other if alpha == 1 else mul(other, alpha))
+
+
+METHODS = (add_, copy_, fill_, normal_, random_, sub_, uniform_, zero_)

@@ -5,7 +5,7 @@ import pytest
 from numeric import Case, Contract, check_gradients, every
 
 import minigan as mg
-from minigan import ops
+from minigan.ops import algebra as ops
 
 RNG = np.random.default_rng(0)
 
@@ -113,11 +113,11 @@ ONE = [  # name, function, formula, input
 ]
 
 PRODUCTS = [
-    ("dot", ops.dot, "i,i->", (3,), (3,)),
-    ("mv", ops.mv, "ij,j->i", (2, 3), (3,)),
-    ("mm", ops.mm, "ij,jk->ik", (2, 3), (3, 1)),
-    ("bmm", ops.bmm, "nij,njk->nik", (2, 2, 3), (2, 3, 1)),
-    ("bmm", ops.bmm, "nij,njk->nik", (0, 2, 3), (0, 3, 1)),
+    ("dot", mg.dot, "i,i->", (3,), (3,)),
+    ("mv", mg.mv, "ij,j->i", (2, 3), (3,)),
+    ("mm", mg.mm, "ij,jk->ik", (2, 3), (3, 1)),
+    ("bmm", mg.bmm, "nij,njk->nik", (2, 2, 3), (2, 3, 1)),
+    ("bmm", mg.bmm, "nij,njk->nik", (0, 2, 3), (0, 3, 1)),
 ]
 
 CASES = [

@@ -79,10 +79,6 @@ PURE = [  # f(library, *inputs), inputs
         lambda L, x, s: L.scatter(x, 1, L.tensor([[0, 2], [1, 0]]), s),
         [real(2, 3), real(2, 2)],
     ),
-    (
-        lambda L, x, s: L.scatter_add(x, 0, L.tensor([[0, 0], [0, 0]]), s),
-        [real(3, 2), real(2, 2)],
-    ),
     (lambda L, x: x.repeat(2, 1, 3), [real(2, 2)]),
     (lambda L, x, y: x.expand_as(y) * y.view_as(y), [real(1, 3), real(2, 3)]),
     (lambda L, x: x.t(), [real(2, 3)]),
@@ -153,7 +149,6 @@ CHANGES = [
     lambda L, x, w: x.masked_fill_(L.tensor([True, False, True]), -1.0),
     lambda L, x, w: x.scatter_(1, L.tensor([[0], [2]]), 1.0),
     lambda L, x, w: x.scatter_(1, L.tensor([[0], [2]]), w[:, :1]),
-    lambda L, x, w: x.scatter_add_(0, L.tensor([[1, 1, 1]]), w[:1]),
     lambda L, x, w: x.tril_(),
     lambda L, x, w: x.triu_(1),
     lambda L, x, w: x.__setitem__(0, w[1]),
