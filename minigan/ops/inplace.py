@@ -144,8 +144,7 @@ def _become(x: Tensor, before: Tensor, result: Tensor) -> Tensor:
     x.array, x.memory = result.array, None
     for name in ("op", "inputs", "settings", "requires_grad"):
         setattr(x, name, getattr(result, name))
-    x.mark_changed()
-    x.order = next_order()
+    x.order = next_order()  # younger than those who read it before: their graphs are refused
     return x
 
 
