@@ -36,6 +36,8 @@ def module_of(array: Array, *others: Array) -> Any:
 
     Where it may be a number, the next of ``others`` that is an array decides; NumPy if none is.
     """
+    if type(array) is np.ndarray:
+        return np
     for other in others:
         if type(array) in array_types:
             break
@@ -97,6 +99,13 @@ def set_default_device(device: str) -> None:
 def device_of(array: Array) -> str:
     """``"cpu"`` or ``"cuda:N"``: where ``array`` lives."""
     return "cpu" if module_of(array) is np else f"cuda:{array.device.id}"
+
+
+def alike(a: Array, b: Array) -> bool:
+    """Whether two arrays have one dtype and live in one place."""
+    if a.dtype != b.dtype or type(a) is not type(b):
+        return False
+    return type(a) is np.ndarray or device_of(a) == device_of(b)
 
 
 def asarray(data: Any, dtype: Any = None, device: str | None = None) -> Array:

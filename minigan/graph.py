@@ -20,14 +20,14 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .array import Array, array_types, float32, np
 from .mode import is_recording, recording
 from .operands import accepted, changed, explained, fitted, settled, shares
 from .seam import DEFINITIONS
-from .tensor import Op, Tensor, made
+from .tensor import Op, Tensor, fill, new
 
 _READY = {int, float, bool, np.ndarray}  # operands to take as they are
 
@@ -96,7 +96,7 @@ def composite(**about: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]
 def apply(record: Op, inputs: tuple[Any, ...], settings: dict[str, Any]) -> Any:
     """Compute a function of tensors, and record it if one of them requires grad."""
     arrays, required = [], False
-    for k, x in enumerate(inputs):
+    for x in inputs:
         if isinstance(x, Tensor):
             arrays.append(x.array)
             if x.requires_grad:
@@ -104,14 +104,14 @@ def apply(record: Op, inputs: tuple[Any, ...], settings: dict[str, Any]) -> Any:
         elif type(x) in _READY:
             arrays.append(x)
         else:
-            arrays.append(accepted(x))
-            if arrays[k] is not x:  # the rules, too, see a plain number
-                inputs = (*inputs[:k], arrays[k], *inputs[k + 1 :])
+            k = len(arrays)
+            arrays.append(accepted(x))  # the rules, too, see a plain number
+            inputs = (*inputs[:k], arrays[k], *inputs[k + 1 :])
+    pullback = None
     try:  # passing on an empty ** would take a tenth of the time
         y = record.forward(*arrays, **settings) if settings else record.forward(*arrays)
     except (ValueError, TypeError) as error:
         raise explained(error, record, arrays) from None
-    pullback = None
     if record.composite:
         if y is NotImplemented:
             return record.definition(*inputs, **settings)
@@ -119,8 +119,10 @@ def apply(record: Op, inputs: tuple[Any, ...], settings: dict[str, Any]) -> Any:
     if type(y) not in array_types or y.dtype is not float32:
         y = settled(y, record, arrays)
         required = required and y.dtype.kind == "f"
-    recorded = required and is_recording.get()
-    out = made(y, record, inputs, settings, pullback) if recorded else made(y)
+    if required and is_recording.get():
+        out = fill(new(Tensor), y, record, inputs, settings, pullback)
+    else:
+        out = fill(new(Tensor), y)
     if record.view and shares(y, arrays[0]):  # who changes one changes the other
         out.memory = inputs[0].shared_memory()
     return out
@@ -164,8 +166,10 @@ def walk_back(
     kept = {id(t) for t in wanted}
     needed = set(kept)  # no work for gradients that nobody asked for
     for t in graph:
-        if any(id(x) in needed for x in t.inputs):
-            needed.add(id(t))
+        for x in t.inputs:
+            if id(x) in needed:
+                needed.add(id(t))
+                break
 
     grads: dict[int, Any] = {}  # local to this pass
     for out, g in zip(outputs, cotangents, strict=True):
@@ -173,42 +177,42 @@ def walk_back(
 
     with recording(create_graph):
         for t in reversed(graph):
-            key = id(t)
-            if t.op is None or key not in needed or key not in grads:
+            record, key = t.op, id(t)
+            if record is None or key not in needed or key not in grads:
                 continue
             g = grads[key] if key in kept else grads.pop(key)
-            for x in t.inputs:
-                if isinstance(x, Tensor) and x.memory is not None and x.memory.changed > t.order:
+            y: Any = t
+            rules: Any = record.rules
+            inputs = t.inputs
+            if not create_graph:
+                y, rules = t.array, record.backward
+                inputs = tuple([x.array if isinstance(x, Tensor) else x for x in inputs])
+            if record.composite:
+                rules = _of_composite(t, g, [id(x) in needed for x in t.inputs], create_graph)
+            last = len(rules) - 1
+            for i, x in enumerate(t.inputs):
+                if not isinstance(x, Tensor):
+                    continue
+                if x.memory is not None and x.memory.changed > t.order:
                     raise changed(x)
-            for i, gx in _gradients(t, g, [id(x) in needed for x in t.inputs], create_graph):
-                x = t.inputs[i]
+                if id(x) not in needed or (rule := rules[i if i < last else last]) is None:
+                    continue
+                if len(inputs) <= last + 1:
+                    gx = rule(g, y, *inputs, **t.settings)
+                else:  # the last rule counts for all others, and is told which it is
+                    gx = rule(g, y, *inputs, i=i, **t.settings)
                 if gx.shape != x.array.shape or gx.dtype != x.array.dtype:
-                    gx = fitted(gx, x, t.op)
+                    gx = fitted(gx, x, record)
                 if watch is not None:
                     watch(t, i, g, gx)
                 _add(grads, id(x), gx)
     return [grads.get(id(t)) for t in wanted]
 
 
-def _gradients(
-    t: Tensor, g: Any, wanted: list[bool], create_graph: bool
-) -> Iterator[tuple[int, Any]]:
-    """(i, gradient of t's input number i) for all that are wanted, from t's gradient g."""
-    record: Any = t.op
-    if record.composite:
-        found = through_body(t, g, wanted) if create_graph else t.pullback(g, wanted)  # type: ignore[misc]
-        yield from ((i, gx) for i, gx in enumerate(found) if wanted[i] and gx is not None)
-        return
-    y: Any = t
-    inputs, rules = t.inputs, record.rules
-    if not create_graph:
-        y, rules = t.array, record.backward
-        inputs = tuple([x.array if isinstance(x, Tensor) else x for x in t.inputs])
-    last = len(rules) - 1
-    for i, asked in enumerate(wanted):
-        if asked and (rule := rules[min(i, last)]) is not None:
-            extra = {"i": i} if len(inputs) > last + 1 else {}
-            yield i, rule(g, y, *inputs, **t.settings, **extra)
+def _of_composite(t: Tensor, g: Any, wanted: list[bool], create_graph: bool) -> list[Any]:
+    """The gradients of a composite's inputs, found together, as rules that just give them."""
+    found = through_body(t, g, wanted) if create_graph else t.pullback(g, wanted)  # type: ignore[misc]
+    return [gx if gx is None else lambda *_, gx=gx, **__: gx for gx in found]
 
 
 def through_body(t: Tensor, g: Any, wanted: Sequence[bool]) -> tuple[Any, ...]:

@@ -65,10 +65,11 @@ class Definition:
         if _plain or self.replaced or not found:
             return definition
 
+        on_cpu, on_gpu = found.get("cpu", ()), found.get("cuda", ())
+
         @functools.wraps(definition)
         def ask(*operands: Any, **settings: Any) -> Any:
-            device = "cpu" if module_of(None, *operands) is np else "cuda"
-            for twin in found.get(device, ()):
+            for twin in on_cpu if module_of(*operands or (None,)) is np else on_gpu:
                 result = twin(*operands, **settings)
                 if result is not NotImplemented:
                     return result

@@ -23,7 +23,7 @@ from .array import (
 from .seam import Definition
 
 _NO_SETTINGS: dict[str, Any] = {}
-_new = object.__new__
+new = object.__new__
 next_order = itertools.count().__next__  # inputs are older than outputs: that sorts every graph
 
 
@@ -153,7 +153,7 @@ class Tensor:
         def __ge__(self, other: Any) -> Tensor: ...
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
-        _fill(self, asarray(data.array if isinstance(data, Tensor) else data))
+        fill(self, asarray(data.array if isinstance(data, Tensor) else data))
         self.requires_grad_(requires_grad)
 
     # ------------------------------------------------------------------------- what it is
@@ -313,7 +313,7 @@ class Tensor:
         return self
 
 
-def _fill(
+def fill(
     t: Tensor,
     array: Array,
     op: Op | None = None,
@@ -325,14 +325,12 @@ def _fill(
     t.array = array
     t.grad = t.memory = None
     t.order = next_order()
-    t.op, t.inputs, t.settings, t.pullback = op, inputs, settings, pullback
+    t.op = op
+    t.inputs = inputs
+    t.settings = settings
+    t.pullback = pullback
     t.requires_grad = op is not None
     return t
-
-
-def made(array: Array, *history: Any) -> Tensor:
-    """The tensor with these values; ``history``: the op, its inputs, settings, and pullback."""
-    return _fill(_new(Tensor), array, *history)
 
 
 class Parameter(Tensor):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
-from ..array import asarray, device_of, is_array, module_of
+from ..array import alike, asarray, is_array, module_of
 from ..autograd import enable_grad
 from ..hooks import numbers
 from ..ops import sqrt
@@ -177,7 +177,7 @@ class Optimizer(Stateful):
                     f"a parameter of shape {state[name].shape} now has shape {p.shape}: "
                     "make a new optimizer"
                 )
-            elif state[name].dtype != p.dtype or device_of(state[name]) != p.device:
+            elif not alike(state[name], p.array):
                 state[name] = asarray(state[name], p.dtype, p.device)  # as the parameter is now
         return state
 
@@ -198,7 +198,7 @@ def _check_gradient(p: Tensor) -> None:
     """Raise ValueError for a gradient that is not like its parameter."""
     g, have = p.grad, p.array
     assert g is not None
-    if g.shape != have.shape or g.dtype != have.dtype or g.device != p.device:
+    if g.array.shape != have.shape or not alike(g.array, have):
         raise ValueError(
             f"expected a gradient like its parameter, {have.dtype} of shape {have.shape} on "
             f"{p.device}, got {g.dtype} of shape {g.shape} on {g.device}: zero_grad() before "

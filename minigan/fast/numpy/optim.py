@@ -108,10 +108,21 @@ def _in_place(formula: Any, rates: Any, arrays: Sequence[Array]) -> None:
         blocks = [slice(i, i + BLOCK) for i in range(0, arrays[0].size, BLOCK)]
     else:
         blocks = [slice(None)]
-    scratch = np.empty((2, *arrays[0][blocks[0]].shape), arrays[0].dtype) if blocks else None
     for block in blocks:
         p, g, *averages = [a[block] for a in arrays]
-        formula(rates, p, g, averages, *scratch[:, : len(p)])  # type: ignore[index]
+        formula(rates, p, g, averages, *_scratch(p))
+
+
+_spare: dict[Any, Array] = {}
+
+
+def _scratch(p: Array) -> Any:
+    """Two arrays like p to compute in; one memory for all, which so stays in the cache."""
+    spare = _spare.get(p.dtype)
+    if spare is None or spare.shape[1] < p.size:
+        spare = _spare[p.dtype] = np.empty((2, max(p.size, SMALL)), p.dtype)
+    a, b = spare[:, : p.size]
+    return a.reshape(p.shape), b.reshape(p.shape)
 
 
 # ------------------------------------------------- the rules in place; a and b are scratch space
