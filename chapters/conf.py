@@ -103,7 +103,7 @@ def make_reference(made):
     """A page for each public module or package of minigan, with all that it defines."""
     names = ["minigan"]
     for module in pkgutil.iter_modules(minigan.__path__):
-        if module.name in ("__main__", "cli"):
+        if module.name == "__main__":
             continue
         name = f"minigan.{module.name}"
         names.append(name)
@@ -114,7 +114,7 @@ def make_reference(made):
             parts += [
                 f"{name}.{m.name}"
                 for m in pkgutil.iter_modules([str(folder)])
-                if not m.name.startswith(("_", "chapter_"))
+                if m.name != "cli" and not m.name.startswith(("_", "chapter_"))
             ]
         lines = [name, "=" * len(name), ""]
         for part in parts:

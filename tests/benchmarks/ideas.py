@@ -1,12 +1,12 @@
-"""What each idea in ``docs/why-it-is-fast.md`` buys: a step with the plain version in its place.
+"""What each twin for the CPU buys: a training step with its definition in its place.
 
 ::
 
     OPENBLAS_NUM_THREADS=1 python tests/benchmarks/ideas.py
 
-One process alternates between the library as it is and the library with *one* idea taken back, a
-fraction of a second each, and reports the median of the ratios of neighbours. All of them together
-are not the product: one idea may matter more without another.
+One process alternates between the library as it is and the library without *one* function's twins,
+a fraction of a second each, and reports the median of the ratios of neighbours. All of them
+together are not the product: one may matter more without another.
 """
 
 from __future__ import annotations
@@ -15,90 +15,61 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
-import numpy as np
 from workloads import minigan_
 from workloads.common import WORKLOADS, write_inputs
 
-from minigan import ops
 from minigan.gan import steps
-from minigan.ops import conv, elementwise, reduce
-from minigan.optim import optimizer
+from minigan.seam import DEFINITIONS, Definition
 
-# ------------------------------------------------------------------------------- the plain versions
-
-
-def spread(x, w, b=None, *, size, stride, padding, dilation, groups):
-    return conv._spread(x, w, b, size, stride, padding, dilation, groups)
+LETTERS = "abcef"  # the workloads of one training step of two networks, and the LSTM
 
 
-def summed(x, *, dim, keepdim):
-    return x.sum(axis=reduce._axes(dim, x.ndim), keepdims=keepdim)
+@contextmanager
+def without_twins(record: Definition) -> Iterator[None]:
+    """Inside, the definition runs on the CPU."""
+    twins = record.twins
+    record.twins = {place: found for place, found in twins.items() if place[0] != "cpu"}
+    record.settle()
+    try:
+        yield
+    finally:
+        record.twins = twins
+        record.settle()
 
 
-def chosen_slope(x, *, negative_slope):
-    return np.where(x > 0, x.dtype.type(1), x.dtype.type(negative_slope))
-
-
-def composed_batch_norm(x, weight, bias, eps, stats):
-    shape = (-1, *[1] * (x.ndim - 2))
-    y = ops.standardize(x, (0, *range(2, x.ndim)), eps, stats)
-    return y * weight.reshape(*shape) + bias.reshape(*shape)
-
-
-def composed_lstm(x, weight, h, c):
-    hs, cs = [], []
-    for row in ops.unbind(x):
-        write, keep, new, show = ops.chunk(row + ops.linear(h, weight), 4, 1)
-        c = ops.sigmoid(keep) * c + ops.sigmoid(write) * ops.tanh(new)
-        h = ops.sigmoid(show) * ops.tanh(c)
-        hs.append(h)
-        cs.append(c)
-    return ops.stack(hs), ops.stack(cs)
-
-
-def unused_gradients() -> Any:
+def unused_gradients() -> AbstractContextManager[object]:
     """D's gradients in G's step, too."""
     return mock.patch.object(steps, "frozen", lambda *networks: nullcontext())
 
 
-def forward(function: Any, plain: Callable[..., Any]) -> Callable[[], Any]:
-    return lambda: mock.patch.object(function.op, "forward", plain)
-
-
-def value(owner: Any, name: str, plain: Any) -> Callable[[], Any]:
-    return lambda: mock.patch.object(owner, name, plain)
-
-
-IDEAS: dict[
-    str, tuple[str, Callable[[], Any]]
-] = {  # title: (workloads, context with the plain one)
-    "transposed convolution gathers, phase by phase": (
-        "ce",
-        forward(conv._conv_transpose2d, spread),
-    ),
-    "windows are unfolded a few pictures at a time": ("ce", value(conv, "CACHE", 1 << 60)),
-    "sums over all but the channels are products with ones": (
-        "bce",
-        forward(reduce.sum_, summed),
-    ),
-    "leaky ReLU's slope without a branch": ("bce", forward(elementwise._slope, chosen_slope)),
-    "batch norm as one function": ("bce", value(ops, "batch_norm", composed_batch_norm)),
-    "the LSTM as one function": ("f", value(ops, "lstm", composed_lstm)),
-    "no gradients for D's weights in G's step": ("abce", unused_gradients),
-    "Adam in blocks that fit the cache": ("bce", value(optimizer, "BLOCK", 1 << 60)),
-}
+def ideas() -> dict[str, Callable[[], AbstractContextManager[object]]]:
+    """By name: a context in which the step does without."""
+    found: dict[str, Callable[[], AbstractContextManager[object]]] = {
+        f"twins of {record.name}": partial(without_twins, record)
+        for record in DEFINITIONS
+        if any(
+            device == "cpu" and twin.__module__.startswith("minigan.fast.numpy.")
+            for (device, _), twins in record.twins.items()
+            for twin in twins
+        )
+    }
+    return found | {"freezing D in G's step": unused_gradients}
 
 
 # ------------------------------------------------------------------------------------ measuring
 
 
-def bought(step: Callable[[int], Any], plain: Callable[[], Any], seconds: float) -> float:
+def bought(
+    step: Callable[[int], object],
+    plain: Callable[[], AbstractContextManager[object]],
+    seconds: float,
+) -> float:
     """Time with the plain version over time without, the median over neighbouring stretches."""
 
     def stretch(steps: int) -> float:
@@ -122,23 +93,18 @@ def bought(step: Callable[[int], Any], plain: Callable[[], Any], seconds: float)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seconds", type=float, default=20, help="per idea and workload")
+    parser.add_argument("--seconds", type=float, default=20, help="per twin and workload")
     options = parser.parse_args()
-    letters = sorted({letter for used, _ in IDEAS.values() for letter in used})
-    print(
-        "| step time without the idea | " + " | ".join(WORKLOADS[k].title for k in letters) + " |"
-    )
-    print("|---" * (len(letters) + 1) + "|")
+    print("| a step without | " + " | ".join(WORKLOADS[k].title for k in LETTERS) + " |")
+    print("|---" * (len(LETTERS) + 1) + "|")
     with tempfile.TemporaryDirectory() as folder:
-        steps = {}
-        for letter in letters:
+        run = {}
+        for letter in LETTERS:
             write_inputs(WORKLOADS[letter], Path(folder) / letter)
-            steps[letter] = minigan_.start(WORKLOADS[letter], Path(folder) / letter, "cpu").step
-        for title, (used, plain) in IDEAS.items():
-            cells = []
-            for letter in letters:
-                ratio = bought(steps[letter], plain, options.seconds) if letter in used else None
-                cells.append(f"{100 * (ratio - 1):+.0f}%" if ratio else "")
+            run[letter] = minigan_.start(WORKLOADS[letter], Path(folder) / letter, "cpu").step
+        for title, plain in ideas().items():
+            ratios = [bought(run[letter], plain, options.seconds) for letter in LETTERS]
+            cells = [f"{100 * (ratio - 1):+.0f}%" for ratio in ratios]
             print(f"| {title} | " + " | ".join(cells) + " |", flush=True)
 
 
