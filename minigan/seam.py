@@ -91,6 +91,16 @@ def definition(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def around(inner: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Say that the decorated function prepares what ``inner`` does, so that it stands for it."""
+
+    def decorate(function: Any) -> Any:
+        function.op = vars(inner)["op"]
+        return function
+
+    return decorate
+
+
 def twin(
     function: Callable[..., Any], *devices: str, rule: int | None = None
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

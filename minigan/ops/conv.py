@@ -21,6 +21,7 @@ from typing import Any
 
 from ..array import Array, module_of
 from ..graph import op
+from ..seam import around
 from .index import pad
 from .reduce import sum
 from .shape import reshape
@@ -214,6 +215,7 @@ def _named_padding(name: str, kernel: Pair, stride: Pair, dilation: Pair) -> Pai
     return extent[0] // 2, extent[1] // 2
 
 
+@around(_conv_transpose2d)
 def conv_transpose2d(
     x: Array,
     weight: Array,

@@ -6,6 +6,7 @@ import math
 
 from ..array import Array
 from ..graph import op
+from ..seam import around
 from .reduce import sum
 from .shape import reshape, squeeze, transpose, unsqueeze
 
@@ -21,6 +22,7 @@ def _matmul(a: Array, b: Array) -> Array:
     return a @ b
 
 
+@around(_matmul)
 def matmul(a: Array, b: Array) -> Array:
     """The matrix product, as ``torch.matmul``.
 
@@ -51,6 +53,7 @@ def _linear(x: Array, w: Array, b: Array | None = None) -> Array:
     return x @ w.T if b is None else x @ w.T + b
 
 
+@around(_linear)
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """x Wᵀ + b along the last axis: (*, in) → (*, out), with W (out, in) and b (out,)."""
     rows = x if x.ndim == 2 else reshape(x, math.prod(x.shape[:-1]), x.shape[-1])

@@ -8,8 +8,8 @@ from numeric import Case, Contract, check_gradients, every
 
 import minigan as mg
 from minigan.ops import inplace as ops
-from minigan.ops.inplace import put_
 from minigan.ops.index import _beside
+from minigan.ops.inplace import put_
 
 RNG = np.random.default_rng(0)
 
