@@ -12,16 +12,17 @@ The house; a floor imports only floors below it, and from ``gan`` down it is the
 
     book                        # the exercises of the chapters
     studio                      # the command, runs, searches, figures, the profiler
-    fast | metrics | zoo        # CUDA C and processes; is it any good; networks
-    data                        # what is learned
+    fast | metrics | zoo        # twins; is it any good; networks
+    data | use                  # what is learned; your own in place of the library's
     check                       # is a gradient right?
     gan                         # objectives, penalties, the game
     nn | optim | saving         # layers, losses; optimisers; safetensors
     ops                         # the differentiable functions
-    autograd                    # recording, and walking back
-    tensor
-    random                      # random numbers by counting
-    hooks                       # what a captured step still does on the host
+    autograd                    # backward() and grad()
+    graph                       # recording, and walking back
+    mode | operands             # whether it is recorded; what functions accept
+    hooks | random | tensor     # what a captured step does on the host; numbers by counting
+    seam | values               # definitions and twins; what a tensor is to Python
     array | names               # NumPy or CuPy; the nearest name
 """
 
