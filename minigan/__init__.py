@@ -37,12 +37,17 @@ from .array import (
     int64,
     set_default_device,
 )
+from .array import bool_ as bool
+from .array import float32 as float
+from .array import float64 as double
+from .array import int64 as long
 from .autograd import enable_grad, grad, is_grad_enabled, no_grad
 from .check import gradcheck, gradgradcheck
 from .fast import cuda
 from .fast.cuda.device import cuda_is_available
 from .nn.summary import summary
 from .ops import (
+    Variable,
     abs,
     add,
     amax,
@@ -50,11 +55,15 @@ from .ops import (
     arange,
     argmax,
     argmin,
+    bmm,
     cat,
     chunk,
     clamp,
     cos,
     div,
+    dot,
+    empty,
+    eq,
     erf,
     exp,
     expm1,
@@ -63,7 +72,10 @@ from .ops import (
     flip,
     full,
     gather,
+    ge,
+    gt,
     isfinite,
+    le,
     linspace,
     log,
     log1p,
@@ -72,13 +84,18 @@ from .ops import (
     logical_not,
     logical_or,
     logsumexp,
+    lt,
     matmul,
     max,
     maximum,
     mean,
     min,
     minimum,
+    mm,
     mul,
+    mv,
+    ne,
+    neg,
     norm,
     ones,
     ones_like,
@@ -115,6 +132,26 @@ from .ops import (
     zeros,
     zeros_like,
 )
+from .ops.algebra import (
+    all,
+    any,
+    argsort,
+    cumsum,
+    det,
+    diagonal,
+    einsum,
+    index_select,
+    inverse,
+    linalg,
+    slogdet,
+    sort,
+    topk,
+    trace,
+    tril,
+    triu,
+)
+from .ops.create import cuda_types, device, int32, is_tensor, numel, types, uint8
+from .ops.inplace import masked_fill, scatter
 from .random import manual_seed
 from .saving import CheckpointError, load, save
 from .seam import plain
@@ -124,5 +161,8 @@ from .use import use
 
 for _module in (cuda, plot, profiler):  # so that `from minigan.plot import grid` goes on working
     sys.modules[f"{__name__}.{_module.__name__.rpartition('.')[2]}"] = _module
+
+globals().update(types)  # mg.FloatTensor, mg.LongTensor …
+vars(cuda).update(cuda_types)  # mg.cuda.FloatTensor …
 
 __version__ = "0.1.0"

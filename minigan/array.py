@@ -140,6 +140,11 @@ def to_host(array: Array) -> np.ndarray:
     return array if module_of(array) is np else array.get()
 
 
+def send(array: np.ndarray, place: Array) -> None:
+    """Copy a host array into one on the device, of the same shape and dtype."""
+    place.set(array)
+
+
 def _describe(data: object) -> str:
     text = repr(data)
     return text if len(text) < 60 else f"{text[:57]}... ({type(data).__name__})"

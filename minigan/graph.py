@@ -137,11 +137,14 @@ def ancestors(outputs: Iterable[Tensor], oldest: int = 0) -> list[Tensor]:
     todo = [t for t in outputs if t.requires_grad]
     seen = {id(t): t for t in todo}
     while todo:
-        for x in todo.pop().inputs:
-            new = isinstance(x, Tensor) and x.requires_grad and id(x) not in seen
-            if new and x.order >= oldest:
-                seen[id(x)] = x
-                todo.append(x)
+        t = todo.pop()
+        for x in t.inputs:
+            if isinstance(x, Tensor) and x.requires_grad and x.order >= oldest:
+                if x.order > t.order:  # it became another function's result since
+                    raise changed(x)
+                if id(x) not in seen:
+                    seen[id(x)] = x
+                    todo.append(x)
     return sorted(seen.values(), key=operator.attrgetter("order"))
 
 

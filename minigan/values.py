@@ -90,9 +90,3 @@ class Values:
 
     def __index__(self) -> int:
         return operator.index(self.item())
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        raise TypeError(
-            "tensors are not changed in place, so that gradients stay right: build a new one with "
-            "where() or cat(), or write to tensor.array outside of the graph"
-        )

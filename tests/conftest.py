@@ -27,6 +27,20 @@ ON_EVERY_DEVICE = (
 )
 
 
+def pytest_addoption(parser):
+    parser.addoption("--plain", action="store_true", help="switch every twin off")
+
+
+@pytest.fixture(autouse=True)
+def twins(request):
+    """With ``--plain``, the definitions alone have to pass; not what is about the twins."""
+    if request.config.option.plain and not request.node.get_closest_marker("twins"):
+        with mg.plain():
+            yield
+    else:
+        yield
+
+
 def pytest_generate_tests(metafunc):
     """The library's own tests run on NumPy and on the stand-in; with ``-m gpu``, on CuPy too."""
     path = Path(metafunc.definition.path).relative_to(HERE)

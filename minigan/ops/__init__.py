@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from ..array import asarray, device_of, is_array, np
-from ..autograd import is_grad_enabled
 from ..tensor import Tensor
+from . import algebra, inplace
 from .compare import eq, ge, gt, isfinite, le, logical_and, logical_not, logical_or, lt, ne
 from .conv import conv2d, conv_transpose2d
 from .create import (
+    Variable,
     arange,
+    empty,
     eye,
     full,
     linspace,
@@ -25,6 +27,7 @@ from .create import (
     randn,
     randn_like,
     randperm,
+    type_of,
     zeros,
     zeros_like,
 )
@@ -51,7 +54,6 @@ from .elementwise import (
     tanh,
     where,
 )
-from .extremes import amax, amin, argmax, argmin, max, min, norm
 from .index import (
     cat,
     chunk,
@@ -64,9 +66,11 @@ from .index import (
     stack,
     unbind,
 )
+from .inplace import augmented, in_place, masked_fill, scatter, setitem
 from .linalg import linear, matmul, outer
 from .loss import bce, bce_with_logits
 from .norm import batch_norm, batch_stats, standardize
+from .order import amax, amin, argmax, argmin, max, min, norm
 from .reduce import mean, std, sum, var
 from .rnn import gru_step, lstm, lstm_step
 from .shape import (
@@ -114,19 +118,28 @@ def _to_dtype(name: str) -> Any:
     return convert
 
 
+dot = mv = mm = bmm = matmul  # PyTorch's names for operands of 1, 2 and 1, 2, and 3 axes
+
 # ---------------------------------------------------------------------- the tensor's methods
 
 # fmt: off
 _METHODS = (
     abs, add, amax, amin, argmax, argmin, chunk, clamp, cos, div, eq, erf, exp, expand, expm1,
     flatten, flip, gather, ge, gt, isfinite, le, log, log1p, log_softmax, logical_and, logical_not,
-    logical_or, logsumexp, lt, matmul, max, maximum, mean, min, minimum, mul, ne, neg, norm,
-    permute, pow, relu, repeat, reshape, sigmoid, sign, sin, softmax, softplus, split, sqrt,
-    squeeze, std, sub, sum, tanh, transpose, unbind, unflatten, unsqueeze, var,
+    logical_or, logsumexp, lt, masked_fill, matmul, max, maximum, mean, min, minimum, mul, ne, neg,
+    norm, outer, permute, pow, relu, reshape, scatter, sigmoid, sign, sin, softmax, softplus,
+    split, sqrt, squeeze, std, sub, sum, tanh, transpose, unbind, unflatten, unsqueeze, var,
+    *algebra.METHODS, *inplace.METHODS,
+)
+_IN_PLACE = (  # x.exp_() and the like
+    abs, algebra.tril, algebra.triu, clamp, cos, div, erf, exp, expm1, log, log1p, masked_fill,
+    mul, neg, pow, relu, scatter, sigmoid, sign, sin, sqrt, tanh,
 )
 # fmt: on
 for _function in _METHODS:
     setattr(Tensor, _function.__name__, _function)
+for _function in _IN_PLACE:
+    setattr(Tensor, f"{_function.__name__}_", in_place(_function))
 
 
 def _reflected(function: Any) -> Any:
@@ -144,34 +157,11 @@ def _comparable(function: Any) -> Any:
     return compare
 
 
-def _in_place(function: Any) -> Any:
-    """``p -= lr * p.grad`` under ``no_grad`` changes leaf p itself; ``total += loss`` records."""
-
-    def update(self: Tensor, other: Any) -> Tensor:
-        if not self.is_leaf:
-            return function(self, other)
-        if self.requires_grad and is_grad_enabled():
-            raise RuntimeError(
-                "a leaf that requires grad is changed in place only inside `with no_grad():`, "
-                "because that change could not be differentiated"
-            )
-        result = function(self, other)
-        if result.requires_grad:
-            return result
-        if result.dtype.kind == "f" and self.dtype.kind != "f":
-            raise TypeError(f"{self.dtype} can not hold fractions: make it a float tensor first")
-        self.array[...] = result.array
-        self.mark_changed()
-        return self
-
-    return update
-
-
 _OPERATORS: dict[str, Any] = {
-    "__iadd__": _in_place(add),
-    "__isub__": _in_place(sub),
-    "__imul__": _in_place(mul),
-    "__itruediv__": _in_place(div),
+    "__iadd__": augmented(add),
+    "__isub__": augmented(sub),
+    "__imul__": augmented(mul),
+    "__itruediv__": augmented(div),
     "__add__": add,
     "__radd__": _reflected(add),
     "__sub__": sub,
@@ -196,16 +186,27 @@ _OPERATORS: dict[str, Any] = {
     "__and__": logical_and,
     "__or__": logical_or,
     "__invert__": logical_not,
+    "__setitem__": setitem,
+    **dict.fromkeys(("bmm", "dot", "mm", "mv"), matmul),
     "view": reshape,
+    "view_as": lambda self, other: reshape(self, other.shape),
+    "expand_as": lambda self, other: expand(self, other.shape),
+    "repeat": lambda self, *sizes: mul(repeat(self, *sizes), True),  # a copy, as "clone"
     "to": to,
     "cpu": lambda self: to(self, device="cpu"),
     "cuda": lambda self: to(self, device="cuda"),
     "float": _to_dtype("float32"),
     "double": _to_dtype("float64"),
     "long": _to_dtype("int64"),
+    "int": _to_dtype("int32"),
+    "byte": _to_dtype("uint8"),
     "bool": _to_dtype("bool"),
+    "type": type_of,
+    "type_as": lambda self, other: to(self, other),
+    "is_cuda": property(lambda self: self.device != "cpu"),
     "clone": lambda self: mul(self, True),  # True keeps every dtype, bool too
     "contiguous": lambda self: self,  # every layout is computed with
+    "t": lambda self: self if self.ndim < 2 else permute(self, 1, 0),
     "T": property(lambda self: permute(self, *reversed(range(self.ndim)))),
     "mT": property(lambda self: transpose(self, -1, -2)),
 }

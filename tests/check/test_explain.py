@@ -48,6 +48,7 @@ def test_latex_has_the_names_in_it(worked):
     assert rules[0] in worked.markdown()
 
 
+@pytest.mark.twins  # a layer that one twin computes is one step
 def test_gradients_are_autograds_own():
     network = dcgan.discriminator((1, 8, 8), 4)
     loss = (network(mg.randn(2, 1, 8, 8)) ** 2).mean()

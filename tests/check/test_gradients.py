@@ -9,7 +9,7 @@ import minigan as mg
 from minigan import check, nn
 from minigan.autograd import op
 from minigan.check import CheckError, library
-from minigan.ops.conv import _conv2d_weight
+from minigan.ops.conv import conv2d_weight
 from minigan.zoo import dcgan
 
 RNG = np.random.default_rng(0)
@@ -46,7 +46,7 @@ _conv = mg.ops.conv2d(mg.Tensor(np.ones((1, 1, 3, 3)), True), np.ones((1, 1, 2, 
 
 @op(
     _conv.rules[0],
-    lambda g, y, x, w, **s: _conv2d_weight(x, mg.ones_like(g), kernel=w.shape[2:], **s),
+    lambda g, y, x, w, **s: conv2d_weight(x, mg.ones_like(g), kernel=w.shape[2:], **s),
     latex="",
 )
 def conv_that_ignores_its_incoming_gradient(x, w, **settings):

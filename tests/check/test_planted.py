@@ -148,6 +148,7 @@ def test_riddles_are_refused_and_not_guessed(spoil):
 SINGLE = (N.SIGN, N.FACTOR)  # a flipped sign and a factor are one factor
 
 
+@pytest.mark.twins  # a layer that one twin computes is one step
 @pytest.mark.parametrize("factor", [-1.0, 2.7])
 def test_a_factor_on_top_is_not_overlooked(factor):
     guessed = []

@@ -93,6 +93,7 @@ def test_tensors():
         routes.assert_touches("a")
 
 
+@pytest.mark.twins  # a layer that one twin computes is one step
 def test_a_layer_of_several_operations_is_one_step():
     x, norm = mg.randn(2, 3, requires_grad=True), nn.LayerNorm(3)
     with check.routes(x=x, norm=norm) as routes:

@@ -24,7 +24,14 @@ from minigan.seam import DEFINITIONS
 from minigan.tensor import Op
 
 WITHOUT_GRADIENT = {  # tested where they are named: these have no derivative, or no array
-    record.op for record in (hooks.each_step, hooks.numbers, hooks.read, hooks.not_in_capture)
+    record.op
+    for record in (
+        hooks.each_step,
+        hooks.numbers,
+        hooks.read,
+        hooks.not_in_capture,
+        hooks.mean_over_ranks,
+    )
 } | {random.uniform.op, random.standard_normal.op, optimizer.update.op, blend.op, batch_stats.op}
 TWINS = [
     pytest.param(record, place, k, id=f"{record.name}-{place[0]}-{place[1]}-{k}")

@@ -360,6 +360,7 @@ def is_channels_last(x):
     return x.array.transpose(0, 2, 3, 1).flags.c_contiguous
 
 
+@pytest.mark.twins
 @pytest.mark.host
 @pytest.mark.parametrize("settings", [{}, {"groups": 2}, {"stride": 2, "padding": 1}])
 @pytest.mark.parametrize("bias", [False, True])

@@ -9,7 +9,8 @@ from numeric import Case, Contract, every
 
 import minigan as mg
 from minigan import ops
-from minigan.ops.shape import _beside, cast, scatter, sum_to
+from minigan.ops.index import _beside, scatter
+from minigan.ops.shape import cast, sum_to
 
 RNG = np.random.default_rng(0)
 
@@ -102,7 +103,7 @@ ONE = [  # name, function, formula, shape of the input
             ("circular", lambda x: np.pad(x, ((0, 1), (2, 1)), "wrap")),
         ]
     ),
-    ("cast", lambda x: cast(x, dtype="float64"), lambda x: x, (2, 3)),
+    ("cast", lambda x: cast(cast(x, dtype="float64"), dtype=x.dtype), lambda x: x, (2, 3)),
     ("sum_to", lambda x: sum_to(x, shape=(3, 1)), lambda x: x.sum((0, 2))[:, None], (2, 3, 4)),
 ]
 

@@ -123,6 +123,7 @@ def nearly_equal(xs, ys):
         np.testing.assert_allclose(x, y, rtol=scale, atol=scale)
 
 
+@pytest.mark.twins
 @pytest.mark.host
 @pytest.mark.parametrize("block, small", [(1, 0), (7, 0), (1 << 16, 0), (1 << 16, 6), (7, 99)])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -199,6 +200,7 @@ def test_adams_first_step_has_the_length_of_the_learning_rate():
     assert [opt.state[p]["step"] for p in params] == [6, 6, 1, 6, 6]
 
 
+@pytest.mark.twins
 @pytest.mark.host
 def test_averages_that_fade_to_denormals_become_zero_unless_eps_is_tiny():
     for eps, kept in ((1e-8, 0), (0, 1)):
@@ -244,6 +246,7 @@ def test_parameters_stay_where_they_are():
         assert all(p.array is a for p, a in zip(params, arrays, strict=True))
 
 
+@pytest.mark.twins
 @pytest.mark.host
 def test_many_small_parameters_are_updated_together(monkeypatch):
     """A pass over an array costs the same for one element as for a thousand."""
@@ -264,6 +267,7 @@ def test_many_small_parameters_are_updated_together(monkeypatch):
     assert sorted(calls[2:]) == [3, 117]
 
 
+@pytest.mark.twins
 @pytest.mark.host
 def test_an_optimiser_that_is_gone_leaves_nothing_behind():
     params = parameters()
@@ -401,6 +405,7 @@ def test_gradients_from_before_the_optimiser_was_made_count():
     np.testing.assert_array_equal(p.array, start - 2)
 
 
+@pytest.mark.twins
 @pytest.mark.parametrize("zero", [True, False])
 def test_two_optimisers_on_the_same_parameters_alternate(zero):
     """As if each parameter had no buffer; the second one holds only some of them."""

@@ -12,11 +12,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ... import hooks
-from ...array import Array, float64, module_of, np
+from ...array import Array, float64, module_of, np, send
 from ...seam import twin
 from ...tensor import Tensor
 from . import kernels
-from .device import send
 
 WARM_UP = 2  # calls before the capture: they compile kernels and make the arrays that last
 ROOM = 512  # numbers of eight bytes that a recorded step may ask for

@@ -5,14 +5,15 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from ...array import Array, DeviceError, array_types, libraries, np
+from ... import array as arrays
+from ...array import DeviceError, libraries
 
 
 def load_cupy() -> Any:
     """CuPy, once it has proved that it can compute; else a ``DeviceError`` that says what to do."""
     try:
         cupy = importlib.import_module("cupy")
-        if cupy.ndarray in array_types:
+        if cupy.ndarray in arrays.array_types:
             return cupy
     except ImportError:
         raise DeviceError(
@@ -33,7 +34,7 @@ def load_cupy() -> Any:
             f"CuPy found a GPU but not all of CUDA's libraries ({error}): "
             "pip install 'cupy-cuda12x[ctk]' (or 'cupy-cuda13x[ctk]')"
         ) from None
-    array_types[cupy.ndarray] = cupy
+    arrays.array_types[cupy.ndarray] = cupy
     importlib.import_module(".twins", __package__)
     return cupy
 
@@ -86,11 +87,6 @@ def nccl(size: int, rank: int) -> Any:
             f"GPUs of several processes talk through NCCL, which failed: {error}. If it is "
             "missing: pip install nvidia-nccl-cu12 (or nvidia-nccl-cu13)"
         ) from None
-
-
-def send(array: np.ndarray, place: Array) -> None:
-    """Copy a host array into one on the device, of the same shape and dtype."""
-    place.set(array)
 
 
 def special_functions() -> Any:
