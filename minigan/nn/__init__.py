@@ -1,28 +1,18 @@
 """Modules, layers and losses, with PyTorch's names, arguments and defaults."""
 
 from . import functional, init, utils
-from .activation import (
-    ELU,
-    GELU,
-    LeakyReLU,
-    LogSoftmax,
-    PReLU,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
-)
+from .activation import LeakyReLU, ReLU, Sigmoid, Tanh
 from .container import ModuleList, Sequential
 from .conv import Conv1d, Conv2d, ConvTranspose2d
 from .cross_entropy import CrossEntropyLoss, NLLLoss
+from .distance import L1Loss, MSELoss
 from .diversity import Maxout, MinibatchDiscrimination, MinibatchStdDev
 from .dropout import Dropout, Dropout2d, Dropout3d
 from .embedding import Embedding
 from .linear import Dense, Flatten, Identity, Linear, Unflatten
-from .loss import BCELoss, BCEWithLogitsLoss, L1Loss, MSELoss
+from .loss import BCELoss, BCEWithLogitsLoss
 from .module import Buffer, LayerError, Module, Parameter
+from .more_activations import ELU, GELU, LogSoftmax, PReLU, SiLU, Softmax, Softplus
 from .more_norms import GroupNorm, InstanceNorm2d, LayerNorm, SyncBatchNorm
 from .norm import BatchNorm1d, BatchNorm2d
 from .padding import ReflectionPad2d, ReplicationPad2d, ZeroPad2d
