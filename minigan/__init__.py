@@ -12,23 +12,23 @@ The house; a floor imports only floors below it, and from ``gan`` down it is the
 
     book                        # the exercises of the chapters
     studio                      # the command, runs, searches, figures, the profiler
-    fast | metrics | use | zoo  # twins; is it any good; your own function; networks
-    data                        # what is learned
+    fast | metrics | zoo        # twins; is it any good; networks
+    data | insight | use        # what is learned; a look inside; your own for the library's
     check                       # is a gradient right?
     gan                         # objectives, penalties, the game
     nn | optim | saving         # layers, losses; optimisers; safetensors
     ops                         # the differentiable functions
     autograd                    # backward() and grad()
     graph                       # recording, and walking back
-    mode | operands             # recording on or off; what functions accept
-    hooks | random | tensor     # what a step does on the host; random numbers; the tensor
-    seam                        # definitions, and what may take their place
+    mode | operands             # whether it is recorded; what functions accept
+    hooks | random | tensor     # what a captured step does on the host; numbers by counting
+    seam | values               # definitions and twins; what a tensor is to Python
     array | names               # NumPy or CuPy; the nearest name
 """
 
 import sys
 
-from . import check, data, fast, gan, metrics, nn, optim, zoo
+from . import check, data, fast, gan, insight, metrics, nn, optim, zoo
 from .array import (
     DeviceError,
     bool_,
@@ -45,7 +45,7 @@ from .autograd import enable_grad, grad, is_grad_enabled, no_grad
 from .check import gradcheck, gradgradcheck
 from .fast import cuda
 from .fast.cuda.device import cuda_is_available
-from .nn.summary import summary
+from .insight import summary
 from .ops import (
     Variable,
     abs,
@@ -161,6 +161,15 @@ from .use import use
 
 for _module in (cuda, plot, profiler):  # so that `from minigan.plot import grid` goes on working
     sys.modules[f"{__name__}.{_module.__name__.rpartition('.')[2]}"] = _module
+
+# looking at a network or a game is no part of the core, but it goes by the core's names
+nn.Summary, nn.summary = insight.Summary, insight.summary
+nn.__all__ += ["Summary", "summary"]
+gan.Diagnosis, gan.Finding = insight.Diagnosis, insight.Finding
+gan.diagnosis, gan.oracles, gan.probe = insight.diagnosis, insight.oracles, insight.probe
+for _name in ("gan.diagnosis", "gan.oracles", "gan.probe", "nn.summary"):
+    _module = sys.modules[f"{insight.__name__}.{_name.rpartition('.')[2]}"]
+    sys.modules[f"{__name__}.{_name}"] = _module
 
 globals().update(types)  # mg.FloatTensor, mg.LongTensor …
 vars(cuda).update(cuda_types)  # mg.cuda.FloatTensor …

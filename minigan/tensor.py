@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .array import (
-    Array,
-    asarray,
-    bool_,
-    default_device,
-    device_of,
-    float32,
-    int64,
-    module_of,
-    np,
-    to_host,
-)
+from .array import Array, asarray, default_device, device_of, module_of, np
 from .seam import Definition
+from .values import Values
 
 _NO_SETTINGS: dict[str, Any] = {}
 new = object.__new__
@@ -85,7 +74,7 @@ class Memory:
     changed: int
 
 
-class Tensor:
+class Tensor(Values):
     """An n-dimensional array with a memory of the operation that made it.
 
     Parameters
@@ -107,50 +96,28 @@ class Tensor:
         How the tensor was computed: ``op.forward(*inputs, **settings)``; ``op`` is None for leaves.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "array",
-        "grad",
-        "inputs",
-        "memory",  # None, or when the values were last changed; one for all who share them
-        "op",
-        "order",
-        "pullback",  # of a composite that a twin computed: its gradient → those of the inputs
-        "requires_grad",
-        "settings",
-    )
     __array_ufunc__ = None  # so that `array * tensor` asks the tensor
 
     array: Array
     grad: Tensor | None
     inputs: tuple[Any, ...]
-    memory: Memory | None
+    memory: Memory | None  # when the values were last changed; one for all who share them
     op: Op | None
     order: int
-    pullback: Callable[..., Any] | None
+    pullback: Callable[..., Any] | None  # a composite's that a twin computed: g → those of inputs
     requires_grad: bool
     settings: dict[str, Any]
+    __slots__ = ("__weakref__", *__annotations__)
 
     if TYPE_CHECKING:  # minigan.ops attaches the functions as methods and operators
 
         def __getattr__(self, name: str) -> Any: ...
-        def __add__(self, other: Any) -> Tensor: ...
-        def __radd__(self, other: Any) -> Tensor: ...
-        def __sub__(self, other: Any) -> Tensor: ...
-        def __rsub__(self, other: Any) -> Tensor: ...
-        def __mul__(self, other: Any) -> Tensor: ...
-        def __rmul__(self, other: Any) -> Tensor: ...
-        def __truediv__(self, other: Any) -> Tensor: ...
-        def __rtruediv__(self, other: Any) -> Tensor: ...
-        def __pow__(self, other: Any) -> Tensor: ...
-        def __matmul__(self, other: Any) -> Tensor: ...
         def __neg__(self) -> Tensor: ...
-        def __getitem__(self, index: Any) -> Tensor: ...
+        def __add__(self, other: Any) -> Tensor: ...
         def __setitem__(self, index: Any, value: Any) -> None: ...
-        def __lt__(self, other: Any) -> Tensor: ...
-        def __le__(self, other: Any) -> Tensor: ...
-        def __gt__(self, other: Any) -> Tensor: ...
-        def __ge__(self, other: Any) -> Tensor: ...
+
+        __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __add__
+        __pow__ = __matmul__ = __getitem__ = __lt__ = __le__ = __gt__ = __ge__ = __add__
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
         fill(self, asarray(data.array if isinstance(data, Tensor) else data))
@@ -183,18 +150,6 @@ class Tensor:
         """Whether no recorded operation made it: parameters, inputs, detached tensors."""
         return self.op is None
 
-    def size(self, dim: int | None = None) -> Any:
-        """The shape, or the size of axis ``dim``."""
-        return self.shape if dim is None else self.shape[dim]
-
-    def dim(self) -> int:
-        """The number of axes."""
-        return self.ndim
-
-    def numel(self) -> int:
-        """The number of elements."""
-        return self.array.size
-
     def __len__(self) -> int:
         if not self.ndim:
             raise TypeError("len() of a tensor without axes; .item() gives its value")
@@ -203,45 +158,7 @@ class Tensor:
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
 
-    def __repr__(self) -> str:
-        host = to_host(self.array)
-        text = np.array2string(host, separator=", ", prefix="tensor(", precision=4, threshold=200)
-        if self.dtype not in (float32, int64, bool_):
-            text += f", dtype={self.dtype}"
-        if self.device != "cpu":
-            text += f", device={self.device!r}"
-        if self.op is not None:
-            text += f", grad_fn={self.op.name}"
-        elif self.requires_grad:
-            text += ", requires_grad=True"
-        return f"tensor({text})"
-
     # --------------------------------------------------------------------- leaving the graph
-
-    def numpy(self) -> np.ndarray:
-        """The values as a NumPy array that shares memory (a copy if they are on a GPU).
-
-        Raises
-        ------
-        RuntimeError
-            If the tensor requires grad: what NumPy does to it could not be differentiated.
-        """
-        if self.requires_grad:
-            raise RuntimeError("this tensor requires grad: use tensor.detach().numpy()")
-        return to_host(self.array)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self.numpy(), dtype=dtype, copy=copy)
-
-    def item(self) -> Any:
-        """The one element, as a Python number."""
-        if self.array.size != 1:
-            raise ValueError(f"item() needs exactly one element, got shape {self.shape}")
-        return self.array.item()
-
-    def tolist(self) -> Any:
-        """The values as nested Python lists."""
-        return self.array.tolist()
 
     def detach(self) -> Tensor:
         """The same values (shared memory) as a new leaf that gradients do not pass."""
@@ -256,10 +173,8 @@ class Tensor:
 
     @data.setter
     def data(self, values: Any) -> None:
-        self.array, self.memory = (
-            asarray(values.array if isinstance(values, Tensor) else values),
-            None,
-        )
+        self.array = asarray(values.array if isinstance(values, Tensor) else values)
+        self.memory = None
 
     def shared_memory(self) -> Memory:
         """What tells all who share these values of changes in place."""
@@ -270,26 +185,6 @@ class Tensor:
     def mark_changed(self) -> None:
         """The values were changed in place: graphs that read them must not be walked any more."""
         self.shared_memory().changed = next_order()
-
-    def __bool__(self) -> bool:
-        if self.array.size != 1:
-            raise ValueError(
-                f"True or False needs exactly one element, got shape {self.shape}: ask "
-                "tensor.array.all() or tensor.array.any()"
-            )
-        return bool(self.item())
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec else str(self)
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __index__(self) -> int:
-        return operator.index(self.item())
 
     __hash__ = object.__hash__
 

@@ -39,3 +39,19 @@ mg.plot.losses(history), mg.plot.points(game.sample(4)), mg.plot.grid(mg.zeros(2
 print("matplotlib" in sys.modules, "matplotlib.pyplot" in sys.modules)
 """
     assert run_python(script) == ["True", "False"]
+
+
+def test_what_looks_at_networks_and_games_goes_by_their_names():
+    script = """
+import minigan.gan.diagnosis, minigan.gan.probe
+from minigan import insight
+from minigan.gan import Diagnosis, Finding, diagnosis, oracles
+from minigan.gan.oracles import mixture
+from minigan.nn import *
+assert oracles is insight.oracles and diagnosis is minigan.gan.diagnosis is insight.diagnosis
+assert (Diagnosis, Finding) == (insight.Diagnosis, insight.Finding)
+assert mixture is oracles.mixture and minigan.gan.probe is insight.probe
+assert minigan.summary is minigan.nn.summary is summary is insight.summary
+assert insight.Summary is Summary
+"""
+    assert run_python(script) == []

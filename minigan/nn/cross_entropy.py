@@ -9,7 +9,8 @@ from .. import ops
 from ..array import module_of
 from ..hooks import scalars
 from ..tensor import Tensor
-from .loss import Loss, buffer, reduce, reduction_of, same_shape
+from .loss import Loss, buffer, reduce, same_shape
+from .reduction import reduction_of
 
 
 def nll_loss(

@@ -18,6 +18,27 @@ class HookHandle(NamedTuple):
         setattr(self.module, self.kind, tuple(h for h in hooks if h is not self.hook))
 
 
+class Hooked:
+    """What is called before and after a module's ``forward``."""
+
+    _forward_hooks: tuple[Callable[..., Any], ...] = ()
+    _forward_pre_hooks: tuple[Callable[..., Any], ...] = ()
+
+    def register_forward_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Call ``hook(module, inputs, output)`` after every forward.
+
+        What it returns, unless None, replaces the output.
+        """
+        return add(self, "_forward_hooks", hook)
+
+    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Call ``hook(module, inputs)`` before every forward.
+
+        What it returns, unless None, replaces the inputs.
+        """
+        return add(self, "_forward_pre_hooks", hook)
+
+
 def add(module: Any, kind: str, hook: Callable[..., Any]) -> HookHandle:
     """Put a hook after the others of its kind; no two modules share a list of hooks."""
     setattr(module, kind, (*getattr(module, kind), hook))

@@ -1,29 +1,15 @@
 """Losses, as functions and as layers.
 
-All reduce by mean unless told otherwise. They take ``size_average`` and ``reduce``, too, which
-PyTorch had before ``reduction``: both true mean "mean", ``size_average=False`` means "sum",
-``reduce=False`` means "none"; with a warning, as there.
+All reduce by mean unless told otherwise. They take ``**old``, too: :func:`.reduction.reduction_of`.
 """
 
 from __future__ import annotations
-
-import warnings
 
 from .. import ops
 from ..hooks import scalars
 from ..tensor import Tensor
 from .module import Buffer, Module
-
-
-def reduction_of(
-    reduction: str, size_average: bool | None = None, reduce: bool | None = None
-) -> str:
-    """The reduction by its name, which the two old flags, if given, replace."""
-    if size_average is None and reduce is None:
-        return reduction
-    reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
-    warnings.warn(f"instead of size_average= and reduce= say reduction={reduction!r}", stacklevel=4)
-    return reduction
+from .reduction import reduction_of
 
 
 def reduce(loss: Tensor, reduction: str, **old: bool | None) -> Tensor:
@@ -89,37 +75,11 @@ def binary_cross_entropy_with_logits(
     return reduce(loss if weight is None else loss * weight, reduction, **old)
 
 
-def mse_loss(x: Tensor, target: Tensor, reduction: str = "mean", **old: bool | None) -> Tensor:
-    """(x - target)²."""
-    same_shape(x, target, "mse_loss")
-    return reduce((x - target) ** 2, reduction, **old)
-
-
-def l1_loss(x: Tensor, target: Tensor, reduction: str = "mean", **old: bool | None) -> Tensor:
-    """|x - target|."""
-    same_shape(x, target, "l1_loss")
-    return reduce(ops.abs(x - target), reduction, **old)
-
-
 class Loss(Module):
     """The base of the losses: it knows how the elements are reduced."""
 
     def __init__(self, reduction: str = "mean", **old: bool | None) -> None:
         self.reduction = reduction_of(reduction, **old)
-
-
-class MSELoss(Loss):
-    """The mean of (x - target)²."""
-
-    def forward(self, x: Tensor, target: Tensor) -> Tensor:
-        return mse_loss(x, target, self.reduction)
-
-
-class L1Loss(Loss):
-    """The mean of |x - target|."""
-
-    def forward(self, x: Tensor, target: Tensor) -> Tensor:
-        return l1_loss(x, target, self.reduction)
 
 
 class BCELoss(Loss):

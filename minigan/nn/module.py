@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from textwrap import indent
 from typing import Any
 
 from ..tensor import Parameter, Tensor
-from . import forward_hooks, state
-
-
-class Buffer(Tensor):
-    """A tensor of a module's state that is not trained, e.g. running statistics."""
-
-    __slots__ = ()
+from . import forward_hooks
+from .forward_hooks import Hooked
+from .state import Buffer, Stateful, join
 
 
 class LayerError(ValueError):
@@ -28,7 +24,7 @@ class LayerError(ValueError):
         return f"{where}{_one_line(self.layer)}: {self.problem}"
 
 
-class Module:
+class Module(Stateful, Hooked):
     """The base of all layers and networks.
 
     A subclass sets parameters, buffers and sub-modules as attributes and defines ``forward``.
@@ -44,8 +40,6 @@ class Module:
     """
 
     training: bool = True
-    _forward_hooks: tuple[Callable[..., Any], ...] = ()
-    _forward_pre_hooks: tuple[Callable[..., Any], ...] = ()
 
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
         """Compute the output; every subclass defines it."""
@@ -76,12 +70,12 @@ class Module:
         """This module and all inside it, with dotted paths; shared ones under each of them."""
         yield path, self
         for name, child in self._own(Module):
-            yield from child._paths(_join(path, name))
+            yield from child._paths(join(path, name))
 
     def _named(self, kind: type, prefix: str, recurse: bool) -> Iterator[tuple[str, Any]]:
         """Every attribute of a kind, each object once, own attributes before those of children."""
         found = (
-            (_join(path, name), value)
+            (join(path, name), value)
             for path, module in (self.named_modules(prefix) if recurse else [(prefix, self)])
             for name, value in module._own(kind)
         )
@@ -121,43 +115,6 @@ class Module:
         """Every buffer."""
         return (b for _, b in self.named_buffers(recurse=recurse))
 
-    # ------------------------------------------------------------------------------- state
-
-    def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
-        """Every parameter and buffer by name, as detached tensors that share memory.
-
-        Shared parameters appear under each of their names, as in PyTorch's files.
-        """
-        return {
-            _join(path, name): value.detach()
-            for path, module in self._paths(prefix)
-            for kind in (Parameter, Buffer)
-            for name, value in module._own(kind)
-        }
-
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True
-    ) -> state.IncompatibleKeys:
-        """Copy values into the parameters and buffers of the same names.
-
-        Parameters
-        ----------
-        state_dict : mapping from name to tensor or array
-        strict : bool
-            Refuse missing and unexpected names. Shapes must agree in any case.
-
-        Returns
-        -------
-        IncompatibleKeys
-            The names left out, ``.missing_keys`` and ``.unexpected_keys``; none if ``strict``.
-
-        Raises
-        ------
-        ValueError
-            With the list of everything that does not fit; then nothing has been changed.
-        """
-        return state.load(self.state_dict(), state_dict, strict, type(self).__name__)
-
     # ----------------------------------------------------------------------------- changes
 
     def train(self, mode: bool = True) -> Module:
@@ -191,47 +148,6 @@ class Module:
         function(self)
         return self
 
-    def to(self, *targets: Any, dtype: Any = None, device: str | None = None) -> Module:
-        """Move parameters, their gradients and buffers to a device, a floating dtype, or both.
-
-        In place; returns the module. Integer buffers keep their dtype.
-
-        Raises
-        ------
-        TypeError
-            If the dtype is not a floating one: such parameters have no gradient.
-        """
-
-        def move(array: Any) -> Any:
-            moved = Tensor(array).to(*targets, dtype=dtype, device=device)
-            if array.dtype.kind != "f":  # counters stay integers
-                moved = Tensor(array).to(device=moved.device)
-            elif moved.dtype.kind != "f":
-                raise TypeError(f"a module's parameters need a floating dtype, got {moved.dtype}")
-            return moved.array
-
-        for t in (*self.parameters(), *self.buffers()):
-            if (moved := move(t.array)) is not t.array:
-                t.data = moved
-                t.grad = None if t.grad is None else Tensor(move(t.grad.array))
-        return self
-
-    def float(self) -> Module:
-        """All floating parameters and buffers as float32."""
-        return self.to(dtype="float32")
-
-    def double(self) -> Module:
-        """All floating parameters and buffers as float64."""
-        return self.to(dtype="float64")
-
-    def cpu(self) -> Module:
-        """All parameters and buffers as NumPy arrays; in place, returns the module."""
-        return self.to(device="cpu")
-
-    def cuda(self, device: int | None = None) -> Module:
-        """All parameters and buffers on a GPU, as CuPy arrays; in place, returns the module."""
-        return self.to(device="cuda" if device is None else f"cuda:{device}")
-
     def add_module(self, name: str, module: Module) -> None:
         """Set a module as an attribute; the same as ``self.name = module`` for any name.
 
@@ -252,20 +168,6 @@ class Module:
         """Set a buffer as an attribute; the same as ``self.name = Buffer(tensor)``."""
         setattr(self, name, Buffer(tensor))
 
-    def register_forward_hook(self, hook: Callable[..., Any]) -> forward_hooks.HookHandle:
-        """Call ``hook(module, inputs, output)`` after every forward.
-
-        What it returns, unless None, replaces the output.
-        """
-        return forward_hooks.add(self, "_forward_hooks", hook)
-
-    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> forward_hooks.HookHandle:
-        """Call ``hook(module, inputs)`` before every forward.
-
-        What it returns, unless None, replaces the inputs.
-        """
-        return forward_hooks.add(self, "_forward_pre_hooks", hook)
-
     # -------------------------------------------------------------------------------- text
 
     def extra_repr(self) -> str:
@@ -285,10 +187,6 @@ class Module:
             return f"{name}({extra})"
         inside = indent("\n".join([extra, *children] if extra else children), "  ")
         return f"{name}(\n{inside}\n)"
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
 
 
 def _once(found: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +12,8 @@ from ..hooks import numbers
 from ..ops import sqrt
 from ..seam import definition
 from ..tensor import Tensor
-from .state import HookHandle, Stateful
+from .groups import checked
+from .state import Stateful
 
 TINY = 1e-38  # √ has a finite slope here, which it lacks at 0
 
@@ -52,8 +52,7 @@ class Optimizer(Stateful):
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
-        self._pre_hooks: list[Any] = []
-        self._post_hooks: list[Any] = []
+        self._pre_hooks, self._post_hooks = [], []
         self._has_stepped = False  # the schedulers warn if they are stepped first
         groups = list(params)
         if not groups:
@@ -73,34 +72,7 @@ class Optimizer(Stateful):
         ValueError
             If a setting is out of range, a parameter was computed, or it is in another group.
         """
-        if not isinstance(param_group, dict) or "params" not in param_group:
-            raise TypeError(f"expected a dict with 'params', got {type(param_group).__name__}")
-        params = param_group["params"]
-        if isinstance(params, (set, frozenset)):
-            raise TypeError("expected parameters in a fixed order, got a set: use a list")
-        params = [params] if isinstance(params, Tensor) else list(params)
-        seen = {id(p) for group in self.param_groups for p in group["params"]}
-        for i, p in enumerate(params):
-            if not isinstance(p, Tensor):
-                raise TypeError(f"expected Tensors to optimise, but parameter {i} is {_what(p)}")
-            if p.dtype.kind != "f":
-                raise TypeError(f"expected floats to optimise, but parameter {i} is {p.dtype}")
-            if p.op is not None:
-                raise ValueError(
-                    f"can't optimize a non-leaf Tensor: parameter {i} was computed by "
-                    f"{p.op.name}; give the tensor it was computed from, or .detach() it"
-                )
-        if len({id(p) for p in params}) < len(params):
-            warnings.warn(
-                "a parameter is listed more than once: every step() moves it as often",
-                stacklevel=3,
-            )
-        for i, p in enumerate(params):
-            if id(p) in seen:
-                raise ValueError(
-                    f"some parameters appear in more than one group: parameter {i}, of shape "
-                    f"{p.shape}, is in the optimizer already"
-                )
+        params = checked(param_group, {id(p) for p in self._parameters()})
         group = {**self.defaults, **param_group, "params": params}
         self._check(group)
         self.param_groups.append(group)
@@ -143,16 +115,6 @@ class Optimizer(Stateful):
             hook(self, (closure,), {})
         return loss
 
-    def register_step_pre_hook(self, hook: Callable[..., Any]) -> HookHandle:
-        """Call ``hook(optimizer, args, kwargs)`` at the beginning of every :meth:`step`."""
-        self._pre_hooks.append(hook)
-        return HookHandle(self._pre_hooks, hook)
-
-    def register_step_post_hook(self, hook: Callable[..., Any]) -> HookHandle:
-        """Call ``hook(optimizer, args, kwargs)`` at the end of every :meth:`step`."""
-        self._post_hooks.append(hook)
-        return HookHandle(self._post_hooks, hook)
-
     @staticmethod
     def rule(p: Any, g: Any, state: dict[str, Any], rates: Any) -> Any:
         """The new value of a parameter; a subclass defines it."""
@@ -180,18 +142,6 @@ class Optimizer(Stateful):
             elif not alike(state[name], p.array):
                 state[name] = asarray(state[name], p.dtype, p.device)  # as the parameter is now
         return state
-
-    def __repr__(self) -> str:
-        lines = []
-        for k, group in enumerate(self.param_groups):
-            settings = ", ".join(f"{n}={v!r}" for n, v in group.items() if n != "params")
-            lines.append(f"  group {k}: {len(group['params'])} parameters, {settings}")
-        return "\n".join([f"{type(self).__name__}(", *lines, ")"])
-
-
-def _what(p: object) -> str:
-    text = type(p).__name__
-    return f"a {text}: pass module.parameters()" if isinstance(p, tuple) else f"a {text}"
 
 
 def _check_gradient(p: Tensor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..array import asarray, is_array, module_of
@@ -19,13 +20,15 @@ class HookHandle(NamedTuple):
 
 
 class Stateful:
-    """What an optimiser keeps, and how it is kept."""
+    """What an optimiser keeps, how it is kept, and who is told of its steps."""
 
     averages: tuple[str, ...] = ()  # the arrays kept per parameter, by PyTorch's names
     counts_steps = True  # whether the state has a "step"
     starts_at_zero = True  # the averages; else the rule finds none at first
     param_groups: list[dict[str, Any]]
     state: dict[Tensor, dict[str, Any]]
+    _pre_hooks: list[Any]
+    _post_hooks: list[Any]
 
     def _parameters(self) -> list[Tensor]:
         return [p for group in self.param_groups for p in group["params"]]
@@ -37,6 +40,16 @@ class Stateful:
     def _check(self, group: dict[str, Any]) -> None:
         """Raise ValueError if a setting is out of its range."""
         raise NotImplementedError
+
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Call ``hook(optimizer, args, kwargs)`` at the beginning of every :meth:`step`."""
+        self._pre_hooks.append(hook)
+        return HookHandle(self._pre_hooks, hook)
+
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Call ``hook(optimizer, args, kwargs)`` at the end of every :meth:`step`."""
+        self._post_hooks.append(hook)
+        return HookHandle(self._post_hooks, hook)
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of all that continuing exactly needs, nested as PyTorch nests it.
@@ -128,3 +141,10 @@ class Stateful:
                     f"got a state dict with {array.shape}"
                 )
         return state
+
+    def __repr__(self) -> str:
+        lines = []
+        for k, group in enumerate(self.param_groups):
+            settings = ", ".join(f"{n}={v!r}" for n, v in group.items() if n != "params")
+            lines.append(f"  group {k}: {len(group['params'])} parameters, {settings}")
+        return "\n".join([f"{type(self).__name__}(", *lines, ")"])

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..array import asarray, np, to_host
 from ..autograd import no_grad
-from ..gan import History, oracles
+from ..gan import History
+from ..insight import oracles
 from ..nn import Module
 from ..nn.utils import evaluating
 from ..ops import sigmoid

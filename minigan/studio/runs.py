@@ -22,9 +22,10 @@ from typing import Annotated, Any
 from .. import data as datasets
 from .. import random, zoo
 from ..fast.mpi import group
-from ..gan import Callback, Checkpoints, Diagnosis, History, Minimax, Progress, Samples
+from ..gan import Callback, Checkpoints, History, Minimax, Progress, Samples
 from ..gan.objectives import OBJECTIVES
 from ..gan.penalties import PENALTIES, penalty
+from ..insight import Diagnosis
 from ..names import find_name
 from ..nn import SyncBatchNorm
 from ..optim import Optimizer

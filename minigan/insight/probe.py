@@ -11,12 +11,10 @@ from typing import Any
 from .. import hooks, random
 from ..array import Array, asarray, module_of, np, to_host
 from ..autograd import grad
+from ..gan import Game, Minimax, Table
+from ..gan.penalties import input_gradients
 from ..nn import BatchNorm1d, BatchNorm2d, Module, ReLU
 from ..tensor import Tensor
-from .game import Game
-from .minimax import Minimax
-from .penalties import input_gradients
-from .state import Table
 
 SATURATED = 1e-3  # |∂L_G/∂logit| below which a fake teaches nothing: D(G(z)) < 0.001 in minimax
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from .. import ops, random
 from ..autograd import no_grad
-from .module import Module
+from ..nn import Module
 
 
 class Row(NamedTuple):

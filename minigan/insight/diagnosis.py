@@ -15,19 +15,15 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import random
 from ..array import asarray, np
+from ..check.table import Table
+from ..gan import Callback, LeastSquares, Minimax, Saturating
 from ..saving import write_atomically
 from ..tensor import Tensor
-from .callbacks import Callback
-from .minimax import Minimax
-from .objectives import LeastSquares, Saturating
 from .probe import SATURATED, Probe
-
-if TYPE_CHECKING:
-    from ..check.table import Table
 
 Reading = dict[str, float]  # what was measured at one step, by name
 
@@ -334,8 +330,6 @@ class Diagnosis(Callback):
 
     def report(self) -> Table:
         """Every measure at first, at its lowest and highest, and now; the findings below."""
-        from ..check.table import Table
-
         names = dict.fromkeys(name for r in self.readings for name in r if name != "step")
         rows = []
         for name in names:

@@ -8,7 +8,7 @@ import pytest
 import minigan as mg
 from minigan import nn
 from minigan.gan import Minimax
-from minigan.gan.probe import Probe, mean_distance, untouched
+from minigan.insight.probe import Probe, mean_distance, untouched
 
 
 def linear(weight, bias=0.0):

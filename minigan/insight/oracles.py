@@ -19,11 +19,10 @@ from typing import Any
 
 from ..array import Array, np, to_host
 from ..autograd import grad
+from ..gan import Game, Table
 from ..ops import cat
 from ..tensor import Tensor
-from .game import Game
 from .probe import untouched
-from .state import Table
 
 Density = Callable[[Any], Array]
 

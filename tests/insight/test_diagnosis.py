@@ -9,8 +9,8 @@ import pytest
 import minigan as mg
 from minigan import nn
 from minigan.gan import Diagnosis, Diverged, Minimax, diagnosis
-from minigan.gan.diagnosis import Finding
 from minigan.gan.penalties import penalty
+from minigan.insight.diagnosis import Finding
 
 
 def mlp(*sizes, activation=nn.LeakyReLU, norm=False):
