@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 
 from .. import ops, random
 from ..array import float64, np
+from ..ops import algebra
 from ..ops.collective import all_reduce
 from ..ops.conv import conv2d_weight, fold
 from ..ops.index import scatter
+from ..ops.inplace import put_
 from ..ops.shape import cast, expand, sum_to
 from .gradients import gradients
 from .report import Report
@@ -111,6 +113,15 @@ def _examples() -> Iterator[Example]:
     yield example("split", lambda x: ops.split(x, [1, 2], 1), _any(2, 3))
     yield example("pad", lambda x: ops.pad(x, (1, 2, 0, 1)), _any(2, 3))
     yield example("pad, reflect", lambda x: ops.pad(x, (1, 2), "reflect"), _any(2, 3))
+    yield example("put", lambda x, v: put_(x, v, index=[1, 0]), _any(3, 2), _any(2, 2))
+
+    square = _any(3, 3) + 3 * np.eye(3)
+    yield example("einsum", lambda a, b: algebra.einsum("ij,jk->ik", a, b), _any(2, 3), _any(3, 2))
+    yield example("inverse", algebra.inverse, square)
+    yield example("det", algebra.det, square)
+    yield example("slogdet", lambda x: algebra.slogdet(x).logabsdet, square)
+    yield example("diagonal", algebra.diagonal, _any(3, 3))
+    yield example("cumsum", lambda x: algebra.cumsum(x, 1), _any(2, 3))
 
     picture, kernel = _any(2, 2, 5, 4), _any(3, 2, 3, 2)
     yield example("conv2d", lambda *a: ops.conv2d(*a, **_CONV), picture, kernel, _any(3))
