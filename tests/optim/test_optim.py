@@ -260,11 +260,11 @@ def test_many_small_parameters_are_updated_together(monkeypatch):
     opt.step()
     assert calls == [120]
     gradients(params, 1, missing={10})
-    opt.step()
-    assert calls[1:] == [117]
+    opt.step()  # one by one where they differ
+    assert calls[1:] == [3] * 39
     gradients(params, 2)
     opt.step()  # the tenth is a step behind
-    assert sorted(calls[2:]) == [3, 117]
+    assert calls[40:] == [3] * 40
 
 
 @pytest.mark.twins
@@ -274,10 +274,10 @@ def test_an_optimiser_that_is_gone_leaves_nothing_behind():
     opt = Adam(params)
     gradients(params, 0)
     opt.step()
-    known = len(fast._together)
+    known = len(fast._homes)
     del opt
     gc.collect()
-    assert len(fast._together) == known - 1
+    assert len(fast._homes) == known - 1
 
 
 def test_dtypes_may_be_mixed():

@@ -1,8 +1,9 @@
 """Updates in place: large parameters in blocks that stay in the cache, small ones end to end.
 
 A pass over an array costs a microsecond before its first element. So the small parameters of a
-group are gathered, with their gradients, into one array, updated together and laid back; their
-averages live end to end, as views. Neither parameters nor gradients ever change their place.
+group are gathered, with their gradients, into one array, updated together and laid back. The
+averages of a whole group live end to end, as views of one array each: large enough for the system
+to give it large pages. Neither parameters nor gradients ever change their place.
 """
 
 from __future__ import annotations
@@ -24,29 +25,29 @@ BLOCK = 1 << 17  # elements updated at a time: all that an update touches stays 
 SMALL = 1 << 12  # elements of a parameter that is gathered with others
 
 
-class _Together:
-    """Small parameters of one dtype and one step count, end to end."""
+class _Home:
+    """Where a group's parameters of one dtype have their averages: end to end, small ones first."""
 
     def __init__(self, params: Sequence[Tensor]) -> None:
-        self.params = params
-        self.bounds = list(accumulate((p.array.size for p in params), initial=0))
-        self.averages: dict[str, tuple[Array, list[Array]]] = {}
+        self.params = sorted(params, key=lambda p: p.array.size > SMALL)
+        self.small = [p for p in self.params if p.array.size <= SMALL]
+        self.bounds = list(accumulate((p.array.size for p in self.params), initial=0))
+        self.averages: dict[str, tuple[Array, dict[Tensor, Array]]] = {}
 
-    def average(self, name: str, states: list[dict[str, Any]]) -> Array:
-        """The averages of that name end to end, of which every state has its view."""
+    def adopt(self, p: Tensor, name: str, state: dict[str, Any]) -> None:
+        """Let the state hold its view, if it was loaded, or is of a step taken elsewhere."""
         if name not in self.averages:
-            flat = np.zeros(self.bounds[-1], self.params[0].dtype)
+            flat = np.zeros(self.bounds[-1], p.dtype)
             parts = zip(self.params, pairwise(self.bounds), strict=True)
-            self.averages[name] = flat, [flat[a:b].reshape(p.shape) for p, (a, b) in parts]
-        flat, views = self.averages[name]
-        for state, view in zip(states, views, strict=True):
-            if state[name] is not view:  # loaded, or of a step that was not taken together
-                view[...] = state[name]
-                state[name] = view
-        return flat
+            views = {q: flat[a:b].reshape(q.array.shape) for q, (a, b) in parts}
+            self.averages[name] = flat, views
+        view = self.averages[name][1][p]
+        if state[name] is not view:
+            view[...] = state[name]
+            state[name] = view
 
 
-_together: WeakKeyDictionary[Optimizer, dict[Any, _Together]] = WeakKeyDictionary()
+_homes: WeakKeyDictionary[Optimizer, dict[Any, _Home]] = WeakKeyDictionary()
 
 
 @twin(update)
@@ -57,19 +58,34 @@ def update_(optimizer: Optimizer, group: dict[str, Any], params: list[Tensor]) -
     if formula is None or not on_host or len(set(params)) < len(params):
         return NotImplemented
     names = optimizer._averages(group)
-    together: dict[Any, list[Tensor]] = {}
+    homes, known = {}, _homes.setdefault(optimizer, {})
+    for dtype in {p.array.dtype for p in params}:
+        alike = [p for p in group["params"] if p.array.dtype == dtype]
+        key = (dtype, *map(id, alike))
+        homes[dtype] = known[key] = known.get(key) or _Home(alike)
+    left = []
     for p in params:
         state = optimizer.state_of(p, group)
-        if not all(name in state for name in names):
-            _first_step(optimizer, group, p, state)
-        elif p.array.size <= SMALL:
-            together.setdefault((p.dtype, state.get("step")), []).append(p)
+        if all(name in state for name in names):
+            left.append(p)
+            for name in names:
+                homes[p.array.dtype].adopt(p, name, state)
         else:
-            arrays = [p.array, p.grad.array, *(state[name] for name in names)]  # type: ignore[union-attr]
-            _in_place(formula, rates_of(group, state, p.dtype), arrays)
-    for alike in together.values():
-        _gathered(optimizer, group, formula, alike, names)
+            _first_step(optimizer, group, p, state)
+    for home in homes.values():
+        here = set(home.small)
+        if len(here) > 1 and here <= set(left) and _same_step(optimizer, home.small):
+            _gathered(optimizer, group, formula, home, names)
+            left = [p for p in left if p not in here]
+    for p in left:
+        state = optimizer.state[p]
+        arrays = [p.array, p.grad.array, *(state[name] for name in names)]  # type: ignore[union-attr]
+        _in_place(formula, rates_of(group, state, p.dtype), arrays)
     return None
+
+
+def _same_step(optimizer: Optimizer, params: Sequence[Tensor]) -> bool:
+    return len({optimizer.state[p].get("step") for p in params}) == 1
 
 
 def _first_step(optimizer: Optimizer, group: Any, p: Tensor, state: dict[str, Any]) -> None:
@@ -82,23 +98,20 @@ def _first_step(optimizer: Optimizer, group: Any, p: Tensor, state: dict[str, An
 
 
 def _gathered(
-    optimizer: Optimizer, group: Any, formula: Any, params: list[Tensor], names: Sequence[str]
+    optimizer: Optimizer, group: Any, formula: Any, home: _Home, names: Sequence[str]
 ) -> None:
-    known = _together.setdefault(optimizer, {})
-    key = (params[0].dtype, *map(id, params))
-    if key not in known:
-        known[key] = _Together(params)
-    together, states = known[key], [optimizer.state[p] for p in params]
-    averages = [together.average(name, states) for name in names]
+    """The small parameters of a group, all of which have a gradient, in one piece."""
+    params, states = home.small, [optimizer.state[p] for p in home.small]
     flat = np.concatenate([p.array.reshape(-1) for p in params])
     grads = np.concatenate([p.grad.array.reshape(-1) for p in params])  # type: ignore[union-attr]
     rates = rates_of(group, states[0], flat.dtype)
     for state in states[1:]:
         if "step" in state:
             state["step"] = rates.t
+    averages = [home.averages[name][0][: flat.size] for name in names]
     _in_place(formula, rates, [flat, grads, *averages])
-    for p, (a, b) in zip(params, pairwise(together.bounds), strict=True):
-        p.array[...] = flat[a:b].reshape(p.shape)
+    for p, (a, b) in zip(params, pairwise(home.bounds), strict=False):
+        p.array[...] = flat[a:b].reshape(p.array.shape)
 
 
 def _in_place(formula: Any, rates: Any, arrays: Sequence[Array]) -> None:
