@@ -15,6 +15,7 @@ import functools
 import importlib
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -109,6 +110,7 @@ class _MPIGroup(Group):
     def abort(self, code: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
+        time.sleep(0.5)  # the launcher passes on what was printed, but not once it ends
         self._world.Abort(code)
 
 
