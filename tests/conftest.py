@@ -14,6 +14,7 @@ settings.register_profile("minigan", deadline=None, derandomize=True, max_exampl
 settings.load_profile("minigan")
 
 HERE = Path(__file__).parent
+ABOUT_TWINS = ("fast/", "standin/", "test_seam.py")  # which are there also with --plain
 ONLY_ON_DEVICES = (
     "test_arithmetic.py",
     "test_cuda.py",
@@ -34,7 +35,9 @@ def pytest_addoption(parser):
 @pytest.fixture(autouse=True)
 def twins(request):
     """With ``--plain``, the definitions alone have to pass; not what is about the twins."""
-    if request.config.option.plain and not request.node.get_closest_marker("twins"):
+    path = Path(request.node.path).relative_to(HERE).as_posix()
+    about = request.node.get_closest_marker("twins") or path.startswith(ABOUT_TWINS)
+    if request.config.option.plain and not about:
         with mg.plain():
             yield
     else:

@@ -108,5 +108,5 @@ class AdamW(Adam):
     @staticmethod
     def rule(p: Any, g: Any, state: dict[str, Any], rates: Any) -> Any:
         """One step of a parameter: first the weights shrink, then Adam's step."""
-        p = p - rates.lr * rates.weight_decay * p
+        p = (1 - rates.lr * rates.weight_decay) * p
         return Adam.rule(p, g, state, SimpleNamespace(**{**vars(rates), "weight_decay": 0}))

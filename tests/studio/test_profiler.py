@@ -170,6 +170,7 @@ PRODUCTS = [
 ]
 
 
+@pytest.mark.twins  # to the bit, or what one twin computes in one piece
 @pytest.mark.parametrize("f, inputs, multiply_adds", PRODUCTS)
 @pytest.mark.parametrize("create_graph", [False, True])
 def test_flops_of_products(f, inputs, multiply_adds, create_graph):

@@ -163,6 +163,7 @@ def finished(tmp_path_factory):
     return plan, folder, search.run(plan, folder, 2, lines.append), lines
 
 
+@pytest.mark.twins  # to the bit, or what one twin computes in one piece
 def test_a_trial_is_a_run_like_any_other(finished, tmp_path):
     plan, folder, (_, good), _ = finished
     run = Run.open(folder / "001-seed0")
