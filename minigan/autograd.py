@@ -52,10 +52,12 @@ def backward(
     create_graph : bool
         Record the gradients too, so that they can be differentiated again.
     """
-    leaves = [t for t in ancestors([tensor]) if t.op is None]
+    graph = ancestors([tensor])
+    leaves = [t for t in graph if t.op is None]
     if not leaves:
         raise RuntimeError("backward() on a tensor that does not depend on any requires_grad")
-    found = walk_back([tensor], [starting_gradient(tensor, gradient)], leaves, create_graph)
+    start = starting_gradient(tensor, gradient)
+    found = walk_back([tensor], [start], leaves, create_graph, graph=graph)
     reached = [k for k, g in enumerate(found) if g is not None]
     alone = [_nobody_elses(found, k) for k in reached]
     for k, own in zip(reached, alone, strict=True):

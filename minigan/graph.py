@@ -156,13 +156,15 @@ def walk_back(
     wanted: Sequence[Tensor],
     create_graph: bool,
     watch: Callable[[Tensor, int, Any, Any], None] | None = None,
+    graph: list[Tensor] | None = None,
 ) -> list[Any]:
     """The chain rule: one gradient (or None) per wanted tensor, as arrays, or recorded tensors.
 
     ``watch(t, i, g, gx)`` is told of each rule's use: t's gradient g gave gx to its input i.
+    ``graph`` is ``ancestors(outputs)``, if that is known already.
     """
-    # inputs are older than outputs: what is older than all that are wanted leads to none of them
-    graph = ancestors(outputs, min((t.order for t in wanted), default=0))
+    if graph is None:  # inputs are older: what is older than all that are wanted leads to none
+        graph = ancestors(outputs, min((t.order for t in wanted), default=0))
     kept = {id(t) for t in wanted}
     needed = set(kept)  # no work for gradients that nobody asked for
     for t in graph:
