@@ -24,7 +24,6 @@ from ..graph import op
 from ..seam import around
 from .index import pad
 from .reduce import sum
-from .shape import reshape
 
 Pair = tuple[int, int]
 
@@ -255,7 +254,7 @@ def conv_transpose2d(
     if extra[0] >= s[0] or extra[1] >= s[1]:  # a window more would fit: not conv2d's mirror image
         whole = conv_transpose2d(x, weight, None, stride, 0, 0, groups, dilation)
         y = pad(whole, (-p[1], extra[1] - p[1], -p[0], extra[0] - p[0]))
-        return y if bias is None else y + reshape(bias, -1, 1, 1)
+        return _plus(y, bias)
     return _conv_transpose2d(x, weight, *(() if bias is None else (bias,)), size=size, **settings)
 
 
