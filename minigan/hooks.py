@@ -58,5 +58,11 @@ alone: Callable[[], AbstractContextManager[None]] = nullcontext  # inside, no ot
 
 
 @definition
+def ranks() -> int:
+    """How many processes train together."""
+    return 1
+
+
+@definition
 def mean_over_ranks(arrays: Iterable[Array]) -> None:
     """Replace each array by its mean over the ranks, in place; without ranks it is that already."""

@@ -179,6 +179,12 @@ def average_gradients(optimizer: Any) -> None:
             g[...] = mean.reshape(g.shape)
 
 
+@twin(hooks.ranks)
+def ranks_() -> int:
+    """As many as the launcher started, but for what one does alone."""
+    return group().size
+
+
 @twin(hooks.mean_over_ranks)
 def mean_over_ranks_(arrays: Iterable[Array]) -> None:
     """By MPI or NCCL."""

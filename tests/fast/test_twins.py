@@ -31,6 +31,7 @@ WITHOUT_GRADIENT = {  # tested where they are named: these have no derivative, o
         hooks.read,
         hooks.not_in_capture,
         hooks.mean_over_ranks,
+        hooks.ranks,
     )
 } | {random.uniform.op, random.standard_normal.op, optimizer.update.op, blend.op, batch_stats.op}
 TWINS = [
@@ -150,15 +151,20 @@ def cases_of(record, place, k):
     return found
 
 
-@pytest.mark.host
-@pytest.mark.parametrize("record, place, k", TWINS)
-def test_a_twin_computes_what_its_definition_does(record, place, k):
+@contextmanager
+def asked(record, place, k):
+    """All cases that reach a twin, where it is asked."""
     if record.name in ALONE:
         pytest.skip("needs several processes")
     with device(place, record):
-        cases = EXTRA.get(record.name, []) + cases_of(record, place, k)
+        yield EXTRA.get(record.name, []) + cases_of(record, place, k), place[0]
+
+
+@pytest.mark.host
+@pytest.mark.parametrize("record, place, k", TWINS)
+def test_a_twin_computes_what_its_definition_does(record, place, k):
+    with asked(record, place, k) as (cases, where):
         assert cases, f"no case reaches this twin of {record.name}: add one to its table"
-        where = "cuda" if place[0] == "cuda" else "cpu"
         for case in cases:
             for dtype in ("float32", "float64"):
                 compare(case, dtype, where)
@@ -184,14 +190,10 @@ def wrong(twin):
 @pytest.mark.host
 @pytest.mark.parametrize("record, place, k", TWINS)
 def test_a_wrong_twin_is_caught(record, place, k):
-    if record.name in ALONE:
-        pytest.skip("needs several processes")
-    with device(place, record):
-        cases = EXTRA.get(record.name, []) + cases_of(record, place, k)
-        where = "cuda" if place[0] == "cuda" else "cpu"
-        with instead(record, place, k, wrong), pytest.raises(AssertionError):
-            for case in cases:
-                compare(case, "float64", where)
+    off = instead(record, place, k, wrong)
+    with asked(record, place, k) as (cases, where), off, pytest.raises(AssertionError):
+        for case in cases:
+            compare(case, "float64", where)
 
 
 def test_functions_without_gradient_are_tested_elsewhere():

@@ -166,3 +166,11 @@ def test_normalize(rng):
     y = F.normalize(mg.tensor(x)).numpy()
     np.testing.assert_allclose(y, x / np.linalg.norm(x, axis=1, keepdims=True), rtol=1e-12)
     assert not F.normalize(mg.zeros(2, 3)).numpy().any()
+
+
+def test_synchronised_over_one_rank_is_batch_norm():
+    """To the bit, and with a plain average, which only several ranks can not keep."""
+    x = mg.randn(6, 3)
+    alone, plain = mg.nn.SyncBatchNorm(3, momentum=None), mg.nn.BatchNorm1d(3, momentum=None)
+    np.testing.assert_array_equal(alone(x).detach().numpy(), plain(x).detach().numpy())
+    np.testing.assert_array_equal(alone.running_var.numpy(), plain.running_var.numpy())
